@@ -24,6 +24,7 @@ __all__ = [
     "IterationsQueued",
     "Probe",
     "RefitStarted",
+    "RefitStepsFinished",
     "Schedule",
     "Spent",
     "StepsFinished",
@@ -228,8 +229,8 @@ class GenerationFinished(Happening):
     """A generation is over and its state is safe on disk.
 
     ``kept`` and ``discarded`` count the children of the iteration so far; ``wall_s`` is this generation's time, of
-    which ``spent`` says where it went, and ``eta_s`` what the remaining ones should take. ``children`` are this
-    generation's.
+    which ``spent`` says where it went, and ``eta_s`` what the remaining ones, and a refit, should take. ``children``
+    are this generation's.
     """
 
     task: str
@@ -247,11 +248,28 @@ class GenerationFinished(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefitStarted(Happening):
-    """An iteration's best model is trained once more, on validation ``examples``, too; so many all together."""
+    """An iteration's best model is trained once more, on validation examples, too.
+
+    Attributes:
+        task: of the iteration.
+        iteration: its number.
+        examples: of the training and the validation split together.
+        steps: gradient steps that it takes.
+    """
 
     task: str
     iteration: int
     examples: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefitStepsFinished(Happening):
+    """So many of the gradient ``steps`` of a refit are done."""
+
+    task: str
+    iteration: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +359,7 @@ Event = (
     | ChildFinished
     | GenerationFinished
     | RefitStarted
+    | RefitStepsFinished
     | IterationFinished
     | Compiling
     | Compiled

@@ -23,6 +23,7 @@ from mu2net_core.events import (
     IterationsQueued,
     IterationStarted,
     RefitStarted,
+    RefitStepsFinished,
     StepsFinished,
     TaskPushed,
 )
@@ -52,14 +53,21 @@ class _Row:
     state: str = "starting"
     ends_at: float | None = None
     measured: bool = False
+    refit_began: float = 0.0
 
     @property
     def doing(self) -> str:
         """What the task is at; which of the cycles, if there are several, and how much of it is done."""
+        if self.state.startswith("refit"):
+            return f"{self.state}, {self._done}"
         if self.state != "training":
             return self.state
         which = "training" if self.cycles == 1 else f"cycle {self.cycle}/{self.cycles},"
-        return f"{which} {100 * self.step // max(self.steps, 1)}%"
+        return f"{which} {self._done}"
+
+    @property
+    def _done(self) -> str:
+        return f"{100 * self.step // max(self.steps, 1)}%"
 
 
 class Board:
@@ -113,7 +121,11 @@ class Board:
             case GenerationFinished():
                 row.best, row.ends_at, row.measured = event.best_quality, self._clock() + event.eta_s, True
             case RefitStarted():
-                row.state = f"refit on {event.examples}"
+                row.state, row.step, row.steps = f"refit on {event.examples}", 0, event.steps
+                row.refit_began = self._clock()
+            case RefitStepsFinished():
+                row.step, now = event.steps, self._clock()
+                row.ends_at = now + (now - row.refit_began) * (row.steps - row.step) / row.step
             case IterationFinished():
                 row.best, row.state, row.ends_at = event.validation, f"test {percent(event.test)}", None
 

@@ -17,6 +17,7 @@ from mu2net_core.events import (
     IterationsQueued,
     IterationStarted,
     RefitStarted,
+    RefitStepsFinished,
     Schedule,
     StepsFinished,
     TaskPushed,
@@ -79,8 +80,8 @@ def _detail(event: Event) -> str | None:
     match event:
         case StepsFinished() | CycleFinished() | ChildFinished():
             return f"{event.task}: generation {event.generation + 1}, child {event.child + 1}: {_of_child(event)}"
-        case RefitStarted():
-            return f"{event.task}: trained once more, on all {event.examples} examples"
+        case RefitStarted() | RefitStepsFinished():
+            return f"{event.task}: trained once more, {_of_refit(event)}"
         case TaskPushed(outcome="failed"):
             return f"{event.task}: push to {event.remote} failed"
         case TaskPushed():
@@ -89,6 +90,12 @@ def _detail(event: Event) -> str | None:
             return f"compiled {event.what} in {event.wall_s:.1f} s"
         case _:
             return None
+
+
+def _of_refit(event: RefitStarted | RefitStepsFinished) -> str:
+    if isinstance(event, RefitStarted):
+        return f"on all {event.examples} examples, {counted(event.steps, 'step')}"
+    return f"step {event.steps}"
 
 
 def _of_child(event: StepsFinished | CycleFinished | ChildFinished) -> str:

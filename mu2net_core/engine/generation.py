@@ -103,7 +103,8 @@ def refit(
     shop: Workshop,
     member: Member,
     find: Callable[[str], Model | None],
-    on_start: Callable[[int], None] = lambda _examples: None,
+    on_start: Callable[[int, int], None] = lambda _examples, _steps: None,
+    on_steps: Callable[[int], None] = lambda _steps: None,
 ) -> Model | None:
     """Returns a stored model trained anew, in as many steps, on validation examples, too; its components are stored.
 
@@ -114,7 +115,8 @@ def refit(
         shop: of its task.
         member: the model; it stays as it is.
         find: returns the manifest of a model that it descends from, None if it is gone.
-        on_start: told of how many examples it is trained on, if it is.
+        on_start: told, if it is trained, of how many examples that is on, and in how many gradient steps.
+        on_steps: told now and then how many of the steps are done.
     """
     model, family, training = member.model, shop.programs.family, shop.preset.training
     input_spec, data = family.input(model.architecture.config, model.hyperparameters), shop.data.pooled()
@@ -126,9 +128,13 @@ def refit(
     training = replace(training, batch_size=cycle.batch, min_steps=cycle.steps, samples_cap=cycle.examples)
     pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
     bring_sources(shop, job.blueprint.layers)
-    on_start(data.num_examples["train"])
-    trainer, seed = pooled.trainer(input_spec), derive_seed(job.seed, REFIT)
-    (trained,) = trainer.train([job], seed=seed, only=max(steps // cycle.steps, 1) - 1)
+    trainer, seed, cycles = pooled.trainer(input_spec), derive_seed(job.seed, REFIT), max(steps // cycle.steps, 1)
+    listener = Listener(
+        on_steps=lambda _child, number, done, _loss: on_steps(number * cycle.steps + done),
+        on_cycle=lambda _child, number, _quality: on_steps((number + 1) * cycle.steps),
+    )
+    on_start(data.num_examples["train"], cycles * cycle.steps)
+    (trained,) = trainer.train([job], seed=seed, only=cycles - 1, listener=listener)
     return stored_refit(shop, member, job.blueprint, trained) if trained.finite else None
 
 

@@ -133,6 +133,7 @@ def run_iteration(
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)
+        refit = shop.preset.training.refit / state.children  # as long as one of them
         on_event(
             GenerationFinished(
                 task=state.task,
@@ -143,7 +144,7 @@ def run_iteration(
                 kept=state.counts.kept,
                 discarded=state.counts.sampled - state.counts.kept,
                 wall_s=wall_s,
-                eta_s=wall_s * (state.generations - state.generation),
+                eta_s=wall_s * (state.generations - state.generation + refit),
                 children=children,
                 spent=shop.programs.meter.take(),
             )

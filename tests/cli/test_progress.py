@@ -14,7 +14,7 @@ from mu2net_cli.watching.board import Board
 from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
 from mu2net_core.errors import NotFoundError
-from mu2net_core.events import Compiled, Compiling, IterationDropped, RefitStarted
+from mu2net_core.events import Compiled, Compiling, IterationDropped, RefitStarted, RefitStepsFinished
 from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle, steps
 
 LONG = "sklearn-digits/five-or-more"
@@ -89,8 +89,15 @@ def test_the_board_says_how_much_of_the_only_cycle_of_a_child_is_done() -> None:
 
 
 def test_the_board_says_that_the_best_model_is_trained_once_more_on_all_examples() -> None:
-    board = seen(BEGUN, SAMPLED, GENERATION, RefitStarted(task="digits", iteration=1, examples=1438))
-    assert row(board)[-3:] == ["refit", "on", "1438"]
+    clock = Clock()
+    refit = RefitStarted(task="digits", iteration=1, examples=1438, steps=960)
+    board = seen(BEGUN, SAMPLED, replace(GENERATION, eta_s=35.0), refit, clock=clock)
+    assert row(board)[-4:] == ["refit", "on", "1438,", "0%"]
+    assert drawn(board)[-1] == "0 s, about 35 s left"
+    clock.seconds += 10
+    board.update(RefitStepsFinished(task="digits", iteration=1, steps=240))
+    assert row(board)[-4:] == ["refit", "on", "1438,", "25%"]
+    assert drawn(board)[-1] == "10 s, about 30 s left"
     board.update(FINISHED)
     assert "test" in row(board)
 

@@ -9,7 +9,7 @@ import pytest
 from mu2net_cli.printing.render import duration
 from mu2net_cli.watching.telling import line_of
 from mu2net_core.engine.cycle import schedule_of
-from mu2net_core.events import Compiled, Compiling, IterationDropped, IterationsQueued, RefitStarted
+from mu2net_core.events import Compiled, Compiling, IterationDropped, IterationsQueued, RefitStarted, RefitStepsFinished
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.building.happenings import (
     BEGUN,
@@ -84,7 +84,11 @@ def test_a_pipe_gets_a_line_per_generation_and_iteration(event, line) -> None:
         (child(1, score=0.45), "digits: generation 1, child 2: validation 50.00%, score 45.00%, kept"),
         (child(2, "nan", None, None), "digits: generation 1, child 3: validation -, discarded: not finite"),
         (Compiled(what="train", wall_s=1.5), "compiled train in 1.5 s"),
-        (RefitStarted(task="digits", iteration=1, examples=1438), "digits: trained once more, on all 1438 examples"),
+        (
+            RefitStarted(task="digits", iteration=1, examples=1438, steps=960),
+            "digits: trained once more, on all 1438 examples, 960 steps",
+        ),
+        (RefitStepsFinished(task="digits", iteration=1, steps=96), "digits: trained once more, step 96"),
         (PUSHED, "digits: pushed to origin: updated"),
         (replace(PUSHED, outcome="failed"), "digits: push to origin failed"),
     ],

@@ -64,7 +64,8 @@ def iterate(run: Evolution, claim: Claim, seed: int, begins: Mapping[str, str] |
         is_enough=run.is_enough,
         is_stopped=run.stop.is_set,
     )
-    if state.generation < state.generations and run.stop.is_set() and not run.is_enough(state):
+    is_unfinished = state.generation < state.generations or runner.preset.training.refit
+    if is_unfinished and run.stop.is_set() and not run.is_enough(state):
         return None
     outcome = _publish(run, runner, workspace, workshop, state, head)
     result = result_of(runner, state, head.task, outcome, time.perf_counter() - began)

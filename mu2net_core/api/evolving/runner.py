@@ -30,7 +30,7 @@ from mu2net_core.engine import (
     refit,
 )
 from mu2net_core.errors import Mu2netError
-from mu2net_core.events import Compiled, Compiling, Event, RefitStarted
+from mu2net_core.events import Compiled, Compiling, Event, RefitStarted, RefitStepsFinished
 from mu2net_core.nn import family_named
 from mu2net_core.objectives import objective_of
 from mu2net_core.objects import Head, Model, Run, System, encode, hardware_of, hash_bytes
@@ -197,10 +197,13 @@ class Runner:
                 return members[oid].manifest
             return self.repo.objects.model(oid) if self.repo.objects.has("model", oid) else None
 
-        def tell(examples: int) -> None:
-            on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples))
+        def on_start(examples: int, steps: int) -> None:
+            on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples, steps=steps))
 
-        model = refit(workshop, winner, find, tell)
+        def on_steps(steps: int) -> None:
+            on_event(RefitStepsFinished(task=state.task, iteration=state.iteration, steps=steps))
+
+        model = refit(workshop, winner, find, on_start, on_steps)
         if model is None:
             return None
         measured = self._quality(head, Member(id=winner.id, model=model), workspace, "test")

@@ -178,10 +178,10 @@ def test_the_cycle_that_was_kept_is_the_last_one_whatever_its_validation_says(
     assert made.components[-1].training == early.model.components[-1].training
 
 
-def test_examples_come_in_an_order_of_its_own_and_it_is_told_of_how_many(
+def test_examples_come_in_an_order_of_its_own_and_it_is_told_of_how_many_and_how_far_it_is(
     bench: Workbench, plan_of, system, monkeypatch
 ) -> None:
-    shop, root, seeds, told = bench.workshop(), bench.root(), list[int](), list[int]()
+    shop, root, seeds, told = bench.workshop(), bench.root(), list[int](), list[Any]()
     children = [trained(shop, plan_of(root, ("block_0",), seed=seed), system) for seed in (1, 2)]
     train = Trainer.train
 
@@ -191,10 +191,12 @@ def test_examples_come_in_an_order_of_its_own_and_it_is_told_of_how_many(
 
     monkeypatch.setattr(Trainer, "train", watched)
     for child in (children[0], children[1], children[0]):
-        assert refit(shop, child, {root.id: root.model}.get, told.append) is not None
+        assert refit(shop, child, {root.id: root.model}.get, lambda *begun: told.append(begun), told.append) is not None
+        steps = child.model.components[-1].training["a"].steps
+        assert told == [(78, steps), *range(3, steps + 1, 3)]
+        told.clear()
     assert seeds[0] == seeds[2] != seeds[1]
     assert children[0].model.seed not in seeds
-    assert told == [78, 78, 78]
 
 
 def test_there_is_none_where_it_cannot_be_done(bench: Workbench, plan_of, scripted, system) -> None:

@@ -48,6 +48,15 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
     assert [event.quality for event in cycles[:2]] == list(finished[0].children[0].curve)
 
 
+def test_the_time_that_is_left_is_that_of_a_refit_too(bench: Workbench, system: System) -> None:
+    watch, shop = Watch(), bench.workshop("a")
+    preset = replace(shop.preset, training=replace(shop.preset.training, refit=True))
+    run(bench, system, begin(system, generations=2, children=2), watch, shop=replace(shop, preset=preset))
+    first, last = (event for event in watch.events if isinstance(event, GenerationFinished))
+    assert first.eta_s == pytest.approx(1.5 * first.wall_s)
+    assert last.eta_s == pytest.approx(0.5 * last.wall_s)
+
+
 def test_every_event_says_of_which_task_iteration_and_generation_it_is(bench: Workbench, system: System) -> None:
     watch, shop = Watch(), bench.workshop("a")
     preset = replace(shop.preset, training=replace(shop.preset.training, probes=8))
