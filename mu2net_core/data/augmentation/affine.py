@@ -1,7 +1,9 @@
 """Random shifts, rotations, scalings and shears as one resampling: torchvision's ``RandomAffine``.
 
 As there, an image is sheared along its rows, scaled, rotated about its middle and then shifted by whole pixels, so that
-a shift alone blurs nothing. What comes from outside the image is what is at its edge.
+a shift alone blurs nothing. What comes from outside the image is what is at its edge. Unlike there, it goes only half
+as far to a side at which it has no empty margin: a character in the middle of its image can be anywhere in it, while of
+a shoe that fills it the tip is lost.
 
 Pixels are looked up one by one, four for each new one. On one core of a CPU that takes 1 ms for 256 images of 32 × 32,
 0.13 ms of a gradient step; as products with a matrix for each line of an image 34 ms, for each pixel 93 ms.
@@ -19,6 +21,9 @@ from mu2net_core.data.augmentation.settings import Augmentation
 
 __all__ = ["Affine", "draw_affine", "moved"]
 
+_BLANK = 40.0
+"""A line of pixels is empty where no two differ by more, in levels of 256: noise is less, a stroke more."""
+
 
 @struct.dataclass
 class Affine:
@@ -28,8 +33,8 @@ class Affine:
         angle: radians that it is turned by, from the downward towards the rightward direction, float32.
         factor: that it grows by, float32.
         slant: by how much a row goes to the right of the one above it, float32.
-        down: pixels that it goes down, int32.
-        right: pixels that it goes to the right, int32.
+        down: pixels that it goes down, where it has room, float32.
+        right: pixels that it goes to the right, likewise.
     """
 
     angle: jax.Array
@@ -46,20 +51,21 @@ def draw_affine(settings: Augmentation, key: jax.Array, num: int, size: tuple[in
         angle=jnp.deg2rad(settings.rotation * parts[0]),
         factor=1.0 + settings.scale * parts[1],
         slant=jnp.tan(jnp.deg2rad(settings.shear * parts[2])),
-        down=jnp.round(settings.shift * size[0] * parts[3]).astype(jnp.int32),
-        right=jnp.round(settings.shift * size[1] * parts[4]).astype(jnp.int32),
+        down=settings.shift * size[0] * parts[3],
+        right=settings.shift * size[1] * parts[4],
     )
 
 
-def moved(image: jax.Array, to: Affine) -> jax.Array:
+def moved(image: jax.Array, to: Affine, shift: jax.Array) -> jax.Array:
     """Returns what an image becomes: bilinear between the pixels that a new one comes from.
 
     Args:
-        image: float32 [H, W, C].
+        image: float32 [H, W, C], levels from 0 to 255.
         to: scalars.
+        shift: how far it may go, in parts of the side.
     """
     height, width = image.shape[:2]
-    down, right = _origins(to, height, width)
+    down, right = _origins(_with_room(to, image, shift), height, width)
     top, left = jnp.floor(down).astype(jnp.int32), jnp.floor(right).astype(jnp.int32)
     bottom, far = jnp.minimum(top + 1, height - 1), jnp.minimum(left + 1, width - 1)
     lower, further = (down - top)[..., None], (right - left)[..., None]
@@ -69,6 +75,22 @@ def moved(image: jax.Array, to: Affine) -> jax.Array:
         return pixels[row * width + left] * (1.0 - further) + pixels[row * width + far] * further
 
     return between(top) * (1.0 - lower) + between(bottom) * lower
+
+
+def _with_room(to: Affine, image: jax.Array, shift: jax.Array) -> Affine:
+    """Returns where an image goes, by whole pixels: up to half of ``shift``, or as far as its margins are empty."""
+
+    def pixels(way: jax.Array, lines: jax.Array) -> jax.Array:
+        blank = jnp.max(jnp.ptp(lines, axis=1), axis=-1) <= _BLANK
+        margin = jnp.where(way > 0, _leading(blank[::-1]), _leading(blank))
+        return jnp.round(way * jnp.clip(margin / jnp.maximum(shift * len(lines), 1e-6), 0.5, 1.0))
+
+    return to.replace(down=pixels(to.down, image), right=pixels(to.right, jnp.swapaxes(image, 0, 1)))  # type: ignore[no-any-return,attr-defined]
+
+
+def _leading(flags: jax.Array) -> jax.Array:
+    """Returns how many of ``flags`` are set before the first that is not."""
+    return jnp.sum(jnp.cumprod(flags.astype(jnp.int32)))
 
 
 def _origins(to: Affine, height: int, width: int) -> tuple[jax.Array, jax.Array]:

@@ -52,7 +52,7 @@ def _augment_one(image: jax.Array, settings: Augmentation, draws: Draw) -> jax.A
     pixels = jax.lax.cond(cropping, crop_and_resize, lambda x, _: x, pixels, draws.box)
     pixels = jnp.where(draws.flip, pixels[:, ::-1], pixels)
     moving = settings.shift + settings.rotation + settings.scale + settings.shear > 0
-    pixels = jax.lax.cond(moving, moved, lambda x, _: x, pixels, draws.affine)
+    pixels = jax.lax.cond(moving, moved, lambda x, *_: x, pixels, draws.affine, settings.shift)
     colouring = settings.brightness + settings.contrast + settings.saturation + settings.hue > 0
     pixels = jax.lax.cond(colouring, _recolour, lambda x, *_: x, pixels, settings, draws)
     levels: jax.Array = jnp.round(pixels).astype(jnp.int32)

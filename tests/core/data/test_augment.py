@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from mu2net_core.data import describe_task, load_split
 from mu2net_core.data.augmentation import Augmentation, Draw, augment, draw, is_identity
+from mu2net_core.data.augmentation.affine import Affine
 from mu2net_core.data.augmentation.jpeg import recompress
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
@@ -67,6 +68,12 @@ def changed(images: np.ndarray, hyperparameters: dict[str, Hyperparameter], seed
     made = np.asarray(AUGMENT(images, Augmentation.of(hyperparameters), jax.random.key(seed)))
     assert made.dtype == np.uint8
     return made
+
+
+def without_room(draws: Draw) -> Affine:
+    """Returns where images go that have no empty margins."""
+    down, right = ((np.round(way / 2)).astype(int) for way in (draws.affine.down, draws.affine.right))
+    return draws.affine.replace(down=down, right=right)  # type: ignore[no-any-return,attr-defined]
 
 
 def drawn(
@@ -153,7 +160,7 @@ def test_half_of_the_images_are_mirrored(images: np.ndarray) -> None:
 def test_images_are_sheared_scaled_turned_and_shifted_as_by_scipy(
     images: np.ndarray, hyperparameters: dict[str, Hyperparameter]
 ) -> None:
-    affine = drawn(hyperparameters).affine
+    affine = without_room(drawn(hyperparameters))
 
     def reference(index: int) -> np.ndarray:
         cos, sin = math.cos(affine.angle[index]), math.sin(affine.angle[index])
@@ -169,12 +176,30 @@ def test_images_are_sheared_scaled_turned_and_shifted_as_by_scipy(
 
 
 def test_a_shift_alone_is_of_whole_pixels_and_repeats_the_edge(images: np.ndarray) -> None:
-    made, affine = changed(images, {"shift": 0.2}), drawn({"shift": 0.2}).affine
+    made, affine = changed(images, {"shift": 0.2}), without_room(drawn({"shift": 0.2}))
     rows, columns = np.arange(SIZE[0]), np.arange(SIZE[1])
     for index in range(NUM):
         down = np.clip(rows - affine.down[index], 0, SIZE[0] - 1)
         right = np.clip(columns - affine.right[index], 0, SIZE[1] - 1)
         np.testing.assert_array_equal(made[index], images[index][down][:, right])
+
+
+@pytest.mark.parametrize("ground", [(0, 0, 0), (255, 255, 255), (30, 90, 200)])
+def test_what_an_image_shows_goes_as_far_as_its_empty_margins_and_half_as_far_where_there_is_none(
+    ground: tuple[int, int, int],
+) -> None:
+    """It has 2 empty rows above and 13 below, no empty column to the left and 10 to the right; it may go by 5 and 8."""
+    noise = np.random.default_rng(0).integers(-20, 20, (NUM, *SIZE, 1))
+    plain = np.clip(np.array(ground) + noise, 0, 255).astype(np.uint8)
+    plain[:, 2:11, 0:30] = 128
+    made, affine = changed(plain, {"shift": 0.2}), drawn({"shift": 0.2}).affine
+    down = np.round(affine.down * np.where(affine.down > 0, 1, 0.5)).astype(int)
+    right = np.round(affine.right * np.where(affine.right > 0, 1, 0.5)).astype(int)
+    assert (down.min(), down.max(), right.min(), right.max()) == (-2, 5, -4, 8)
+    for index in range(NUM):
+        rows = np.clip(np.arange(SIZE[0]) - down[index], 0, SIZE[0] - 1)
+        columns = np.clip(np.arange(SIZE[1]) - right[index], 0, SIZE[1] - 1)
+        np.testing.assert_array_equal(made[index], plain[index][rows][:, columns])
 
 
 def test_brightness_and_contrast_are_clipped_only_at_the_end(images: np.ndarray) -> None:
@@ -213,11 +238,12 @@ def test_steps_follow_one_another_in_the_documented_order(images: np.ndarray) ->
     strengths = {"shift": 0.2, "brightness": 0.1, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
     hyperparameters: dict[str, Hyperparameter] = {"flip_left_right": True, **strengths}
     draws = drawn(hyperparameters)
+    affine = without_room(draws)
 
     def reference(index: int) -> np.ndarray:
         image = calm[index][:, ::-1] if draws.flip[index] else calm[index]
-        down = np.clip(np.arange(SIZE[0]) - draws.affine.down[index], 0, SIZE[0] - 1)
-        right = np.clip(np.arange(SIZE[1]) - draws.affine.right[index], 0, SIZE[1] - 1)
+        down = np.clip(np.arange(SIZE[0]) - affine.down[index], 0, SIZE[0] - 1)
+        right = np.clip(np.arange(SIZE[1]) - affine.right[index], 0, SIZE[1] - 1)
         image = image[down][:, right] / 255 + float(draws.brightness[index])
         mean = image.mean(axis=(0, 1))
         image = (image - mean) * float(draws.contrast[index]) + mean
