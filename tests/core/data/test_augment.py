@@ -185,21 +185,28 @@ def test_a_shift_alone_is_of_whole_pixels_and_repeats_the_edge(images: np.ndarra
 
 
 @pytest.mark.parametrize("ground", [(0, 0, 0), (255, 255, 255), (30, 90, 200)])
-def test_what_an_image_shows_goes_as_far_as_its_empty_margins_and_half_as_far_where_there_is_none(
-    ground: tuple[int, int, int],
+@pytest.mark.parametrize(
+    ("top", "bottom", "left", "right", "part"),
+    [
+        (5, 5, 8, 8, 1),
+        (4, 6, 20, 10, 5 / 6),
+        (9, 3, 9, 9, 0.625),
+        (9, 9, 30, 6, 0.75),
+        (9, 9, 0, 30, 0.5),
+        (0, 9, 9, 9, 0.5),
+    ],
+)
+def test_what_an_image_shows_goes_as_far_as_there_is_an_empty_margin_all_around_and_half_as_far_where_there_is_none(
+    ground: tuple[int, int, int], top: int, bottom: int, left: int, right: int, part: float
 ) -> None:
-    """It has 2 empty rows above and 13 below, no empty column to the left and 10 to the right; it may go by 5 and 8."""
     noise = np.random.default_rng(0).integers(-20, 20, (NUM, *SIZE, 1))
-    plain = np.clip(np.array(ground) + noise, 0, 255).astype(np.uint8)
-    plain[:, 2:11, 0:30] = 128
-    made, affine = changed(plain, {"shift": 0.2}), drawn({"shift": 0.2}).affine
-    down = np.round(affine.down * np.where(affine.down > 0, 1, 0.5)).astype(int)
-    right = np.round(affine.right * np.where(affine.right > 0, 1, 0.5)).astype(int)
-    assert (down.min(), down.max(), right.min(), right.max()) == (-2, 5, -4, 8)
+    images = np.clip(np.array(ground) + noise, 0, 255).astype(np.uint8)
+    images[:, top : SIZE[0] - bottom, left : SIZE[1] - right] = 128
+    made, affine = changed(images, {"shift": 0.2}), drawn({"shift": 0.2}).affine
     for index in range(NUM):
-        rows = np.clip(np.arange(SIZE[0]) - down[index], 0, SIZE[0] - 1)
-        columns = np.clip(np.arange(SIZE[1]) - right[index], 0, SIZE[1] - 1)
-        np.testing.assert_array_equal(made[index], plain[index][rows][:, columns])
+        rows = np.clip(np.arange(SIZE[0]) - np.round(affine.down[index] * part), 0, SIZE[0] - 1)
+        columns = np.clip(np.arange(SIZE[1]) - np.round(affine.right[index] * part), 0, SIZE[1] - 1)
+        np.testing.assert_array_equal(made[index], images[index][rows.astype(int)][:, columns.astype(int)])
 
 
 def test_brightness_and_contrast_are_clipped_only_at_the_end(images: np.ndarray) -> None:
