@@ -265,7 +265,7 @@ class RefitStarted(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefitStepsFinished(Happening):
-    """So many of the gradient ``steps`` of a refit are done."""
+    """A refit is further: so many gradient ``steps`` of those that ``RefitStarted`` told of are done."""
 
     task: str
     iteration: int

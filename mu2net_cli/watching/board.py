@@ -125,7 +125,7 @@ class Board:
                 row.refit_began = self._clock()
             case RefitStepsFinished():
                 row.step, now = event.steps, self._clock()
-                row.ends_at = now + (now - row.refit_began) * (row.steps - row.step) / row.step
+                row.ends_at = now + (now - row.refit_began) * (row.steps - row.step) / max(row.step, 1)
             case IterationFinished():
                 row.best, row.state, row.ends_at = event.validation, f"test {percent(event.test)}", None
 

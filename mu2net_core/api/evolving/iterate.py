@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine import IterationState, Workshop, run_iteration
 from mu2net_core.errors import SearchError
+from mu2net_core.events import Event
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import preset_values
 from mu2net_core.repo import load_system
@@ -53,21 +54,20 @@ def iterate(run: Evolution, claim: Claim, seed: int, begins: Mapping[str, str] |
         view = AsOf(repo=run.repo, task=name, usable=runner.parents.of, snapshot=snapshot)
     slot = run.agent.slot if begins is None else 0
     state = left.state or _begin(run, runner, workspace, head, seed, usable, snapshot, slot)
-    workshop = runner.workshop(head, workspace)
+    workshop, on_event = runner.workshop(head, workspace), claim.after(run.on_event)
     state = run_iteration(
         state,
         workshop,
         system=view.system,
         record=view.record,
         checkpoint=workspace.save,
-        on_event=claim.after(run.on_event),
+        on_event=on_event,
         is_enough=run.is_enough,
         is_stopped=run.stop.is_set,
     )
-    is_unfinished = state.generation < state.generations or runner.preset.training.refit
-    if is_unfinished and run.stop.is_set() and not run.is_enough(state):
+    if state.generation < state.generations and run.stop.is_set() and not run.is_enough(state):
         return None
-    outcome = _publish(run, runner, workspace, workshop, state, head)
+    outcome = _publish(run, runner, workspace, workshop, state, head, on_event)
     result = result_of(runner, state, head.task, outcome, time.perf_counter() - began)
     run.on_event(finished(result))
     return result
@@ -84,7 +84,13 @@ def _check_root(runner: Runner, usable: System, task: str) -> None:
 
 
 def _publish(
-    run: Evolution, runner: Runner, workspace: Workspace, workshop: Workshop, state: IterationState, head: Head
+    run: Evolution,
+    runner: Runner,
+    workspace: Workspace,
+    workshop: Workshop,
+    state: IterationState,
+    head: Head,
+    on_event: Callable[[Event], None],
 ) -> Outcome:
     """Measures the best model on the test split, unless it was before, and moves the head to it, or to its refit."""
     winner = winner_of(run.repo, state, partial(runner.as_here, head, workspace=workspace))
@@ -94,7 +100,7 @@ def _publish(
     measured = runner.test(head, winner, workspace) if known is None else None
     test = measured.quality if measured is not None else known or 0.0
     began = run.context.timestamp()
-    refit = runner.refit(head, winner, workshop, workspace, state, run.on_event)
+    refit = runner.refit(head, winner, workshop, workspace, state, on_event)
     if refit is None:
         published = _end(run, runner, workspace, state, winner, test)
     else:

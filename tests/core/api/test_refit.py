@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Event as Flag
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.events import Event, GenerationFinished, RefitStarted, RefitStepsFinished
+from mu2net_core.events import Event, RefitStarted, RefitStepsFinished
 from mu2net_core.objects import Commit
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import Arrivals, check
@@ -111,21 +110,6 @@ def test_a_kill_before_the_refit_loses_nothing(refitting) -> None:
     assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
     assert result.seed == 1
     assert refitting.is_clean(repo)
-
-
-def test_stopped_in_the_last_generation_it_is_refit_when_it_goes_on(refitting) -> None:
-    repo, stop, told = refitting.open(), Flag(), list[Event]()
-
-    def end(event: Event) -> None:
-        if isinstance(event, GenerationFinished) and event.generation == 1:
-            stop.set()
-
-    stopped = refitting.evolve(repo, seed=1, on_event=end, stop=stop)
-    assert (stopped.stopped, stopped.iterations) == (True, ())
-    assert [entry.event for entry in log(repo, "digits")] == ["add"]
-    refitting.evolve(repo, on_event=told.append)
-    assert not any(isinstance(event, GenerationFinished) for event in told)
-    assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
 
 
 def test_a_model_of_an_earlier_iteration_stays_as_it_is(refitting, planted) -> None:
