@@ -209,6 +209,19 @@ def test_what_an_image_shows_goes_as_far_as_there_is_an_empty_margin_all_around_
         np.testing.assert_array_equal(made[index], images[index][rows.astype(int)][:, columns.astype(int)])
 
 
+@pytest.mark.parametrize(("by", "part"), [(40, 1.0), (41, 0.5)])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_a_margin_is_empty_where_no_channel_differs_by_more_than_40_levels(by: int, part: float, channel: int) -> None:
+    images = np.full((NUM, *SIZE, 3), 100, np.uint8)
+    images[:, 8:16, 12:28] = 255
+    images[:, 0, 20, channel] += by
+    made, affine = changed(images, {"shift": 0.2}), drawn({"shift": 0.2}).affine
+    for index in range(NUM):
+        rows = np.clip(np.arange(SIZE[0]) - np.round(affine.down[index] * part), 0, SIZE[0] - 1).astype(int)
+        columns = np.clip(np.arange(SIZE[1]) - np.round(affine.right[index] * part), 0, SIZE[1] - 1).astype(int)
+        np.testing.assert_array_equal(made[index], images[index][rows][:, columns])
+
+
 def test_brightness_and_contrast_are_clipped_only_at_the_end(images: np.ndarray) -> None:
     hyperparameters = {"brightness": 0.2, "contrast": 0.5}
     draws = drawn(hyperparameters)
