@@ -53,13 +53,14 @@ class _Row:
     state: str = "starting"
     ends_at: float | None = None
     measured: bool = False
+    examples: int = 0
     refit_began: float = 0.0
 
     @property
     def doing(self) -> str:
         """What the task is at; which of the cycles, if there are several, and how much of it is done."""
-        if self.state.startswith("refit"):
-            return f"{self.state}, {self._done}"
+        if self.state == "refit":
+            return f"refit on {self.examples}, {self._done}"
         if self.state != "training":
             return self.state
         which = "training" if self.cycles == 1 else f"cycle {self.cycle}/{self.cycles},"
@@ -121,8 +122,8 @@ class Board:
             case GenerationFinished():
                 row.best, row.ends_at, row.measured = event.best_quality, self._clock() + event.eta_s, True
             case RefitStarted():
-                row.state, row.step, row.steps = f"refit on {event.examples}", 0, event.steps
-                row.refit_began = self._clock()
+                row.state, row.examples, row.refit_began = "refit", event.examples, self._clock()
+                row.step, row.steps = 0, event.steps
             case RefitStepsFinished():
                 row.step, now = event.steps, self._clock()
                 row.ends_at = now + (now - row.refit_began) * (row.steps - row.step) / max(row.step, 1)

@@ -58,7 +58,7 @@ def _from(text: str, least: int) -> Meaning:
 _PREPARED = {
     "crop_area_min": "the least share of an image that a random crop keeps; 1 crops nothing",
     "crop_aspect_min": "the least ratio of a random crop's sides; 1 keeps the shape",
-    "shift": "by how much of their side training images may move, half as far where they have no margin",
+    "shift": "by how much of their side training images may move, up to twice as far within an empty margin",
     "rotation": "by how many degrees training images may turn",
     "scale": "by how much the size of what training images show may change",
     "shear": "by how many degrees training images may be slanted",

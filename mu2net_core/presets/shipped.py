@@ -87,7 +87,7 @@ _ADAMW_DEFAULTS: Mapping[str, Hyperparameter] = {
 """What a random root on small images learns fastest with; chosen on validation splits (docs/experiments.md)."""
 
 _AFFINE_VALUES: _Values = {
-    "shift": (0.0, 0.05, 0.1, 0.2),
+    "shift": (0.0, 0.05, 0.1, 0.15),
     "rotation": (0.0, 5.0, 10.0, 15.0),
     "scale": (0.0, 0.05, 0.1, 0.2),
     "shear": (0.0, 5.0, 10.0, 15.0),
@@ -140,7 +140,7 @@ def _convnet(
     images: tuple[int, ...],
     image: int,
     steps: int = 1_800,
-    shift: float = 0.1,
+    shift: float = 0.05,
 ) -> Preset:
     """Returns a preset for images whose sides are eight to 28 times ``patch``.
 
@@ -303,7 +303,7 @@ PRESETS: Mapping[str, Preset] = {
             images=(8,),
             image=8,
             steps=960,
-            shift=0.2,  # half of less is no whole pixel
+            shift=0.1,  # less is no whole pixel
         ),
         _convnet("convnet-16", "A ConvNet for small images of 16x16.", patch=2, images=(16, 20), image=16),
         _convnet(

@@ -1,9 +1,8 @@
 """Random shifts, rotations, scalings and shears as one resampling: torchvision's ``RandomAffine``.
 
 As there, an image is sheared along its rows, scaled, rotated about its middle and then shifted by whole pixels, so that
-a shift alone blurs nothing. What comes from outside the image is what is at its edge. Unlike there, it goes only half
-as far where it has no empty margin all around: nothing of a character in the middle of its image is lost, while of
-a shoe that fills it the tip would be.
+a shift alone blurs nothing. What comes from outside the image is what is at its edge. Unlike there, it goes up to twice
+as far where it has an empty margin all around: nothing of a character in the middle of its image is lost by that.
 
 Pixels are looked up one by one, four for each new one. On one core of a CPU that takes 1 ms for 256 images of 32 × 32,
 0.13 ms of a gradient step; as products with a matrix for each line of an image 34 ms, for each pixel 93 ms.
@@ -33,7 +32,7 @@ class Affine:
         angle: radians that it is turned by, from the downward towards the rightward direction, float32.
         factor: that it grows by, float32.
         slant: by how much a row goes to the right of the one above it, float32.
-        down: pixels that it goes down, where it has room, float32.
+        down: pixels that it goes down, where it has no margin, float32.
         right: pixels that it goes to the right, likewise.
     """
 
@@ -62,7 +61,7 @@ def moved(image: jax.Array, to: Affine, shift: jax.Array) -> jax.Array:
     Args:
         image: float32 [H, W, C], levels from 0 to 255.
         to: scalars.
-        shift: how far it may go, in parts of the side.
+        shift: how far it may go without a margin, in parts of the side.
     """
     height, width = image.shape[:2]
     down, right = _origins(_with_room(to, image, shift), height, width)
@@ -78,9 +77,9 @@ def moved(image: jax.Array, to: Affine, shift: jax.Array) -> jax.Array:
 
 
 def _with_room(to: Affine, image: jax.Array, shift: jax.Array) -> Affine:
-    """Returns where an image goes, by whole pixels: half as far as drawn, or further within an empty margin."""
+    """Returns where an image goes, by whole pixels: as far as drawn, or up to twice as far within an empty margin."""
     room = jnp.minimum(_margin(image), _margin(jnp.swapaxes(image, 0, 1)))
-    factor = jnp.clip(room / jnp.maximum(shift, 1e-6), 0.5, 1.0)
+    factor = jnp.clip(room / jnp.maximum(shift, 1e-6), 1.0, 2.0)
     return to.replace(down=jnp.round(to.down * factor), right=jnp.round(to.right * factor))  # type: ignore[no-any-return,attr-defined]
 
 

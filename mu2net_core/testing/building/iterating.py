@@ -46,7 +46,7 @@ def begun_at(repo: Repository, task: str, *, base: str | None = None, **others: 
         repo: with the task.
         task: its name.
         base: the commit's name.
-        others: fields that are not as of one generation of one child of nobody.
+        others: fields that differ from those below.
     """
     if base is None:
         base = load_system(repo).heads[task].commit_id

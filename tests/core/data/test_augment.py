@@ -72,8 +72,15 @@ def changed(images: np.ndarray, hyperparameters: dict[str, Hyperparameter], seed
 
 def without_room(draws: Draw) -> Affine:
     """Returns where images go that have no empty margins."""
-    down, right = ((np.round(way / 2)).astype(int) for way in (draws.affine.down, draws.affine.right))
+    down, right = np.round(draws.affine.down), np.round(draws.affine.right)
     return draws.affine.replace(down=down, right=right)  # type: ignore[no-any-return,attr-defined]
+
+
+def shifted(image: np.ndarray, down: float, right: float) -> np.ndarray:
+    """Returns ``image`` moved by whole pixels, its edge repeated."""
+    rows = np.clip(np.arange(SIZE[0]) - round(down), 0, SIZE[0] - 1)
+    columns = np.clip(np.arange(SIZE[1]) - round(right), 0, SIZE[1] - 1)
+    return image[rows][:, columns]  # type: ignore[no-any-return]
 
 
 def drawn(
@@ -177,49 +184,44 @@ def test_images_are_sheared_scaled_turned_and_shifted_as_by_scipy(
 
 def test_a_shift_alone_is_of_whole_pixels_and_repeats_the_edge(images: np.ndarray) -> None:
     made, affine = changed(images, {"shift": 0.2}), without_room(drawn({"shift": 0.2}))
-    rows, columns = np.arange(SIZE[0]), np.arange(SIZE[1])
     for index in range(NUM):
-        down = np.clip(rows - affine.down[index], 0, SIZE[0] - 1)
-        right = np.clip(columns - affine.right[index], 0, SIZE[1] - 1)
-        np.testing.assert_array_equal(made[index], images[index][down][:, right])
+        np.testing.assert_array_equal(made[index], shifted(images[index], affine.down[index], affine.right[index]))
 
 
 @pytest.mark.parametrize("ground", [(0, 0, 0), (255, 255, 255), (30, 90, 200)])
 @pytest.mark.parametrize(
-    ("top", "bottom", "left", "right", "part"),
+    ("top", "bottom", "left", "right", "factor"),
     [
-        (5, 5, 8, 8, 1),
-        (4, 6, 20, 10, 5 / 6),
-        (9, 3, 9, 9, 0.625),
-        (9, 9, 30, 6, 0.75),
-        (9, 9, 0, 30, 0.5),
-        (0, 9, 9, 9, 0.5),
+        (5, 5, 8, 8, 2),
+        (4, 6, 20, 10, 5 / 3),
+        (9, 3, 9, 9, 1.25),
+        (9, 9, 30, 6, 1.5),
+        (9, 9, 0, 30, 1),
+        (1, 9, 9, 9, 1),
     ],
 )
-def test_what_an_image_shows_goes_as_far_as_there_is_an_empty_margin_all_around_and_half_as_far_where_there_is_none(
-    ground: tuple[int, int, int], top: int, bottom: int, left: int, right: int, part: float
+def test_what_an_image_shows_goes_up_to_twice_as_far_within_an_empty_margin_all_around(
+    ground: tuple[int, int, int], top: int, bottom: int, left: int, right: int, factor: float
 ) -> None:
     noise = np.random.default_rng(0).integers(-20, 20, (NUM, *SIZE, 1))
     images = np.clip(np.array(ground) + noise, 0, 255).astype(np.uint8)
     images[:, top : SIZE[0] - bottom, left : SIZE[1] - right] = 128
-    made, affine = changed(images, {"shift": 0.2}), drawn({"shift": 0.2}).affine
+    made, affine = changed(images, {"shift": 0.1}), drawn({"shift": 0.1}).affine
     for index in range(NUM):
-        rows = np.clip(np.arange(SIZE[0]) - np.round(affine.down[index] * part), 0, SIZE[0] - 1)
-        columns = np.clip(np.arange(SIZE[1]) - np.round(affine.right[index] * part), 0, SIZE[1] - 1)
-        np.testing.assert_array_equal(made[index], images[index][rows.astype(int)][:, columns.astype(int)])
+        down, right = affine.down[index] * factor, affine.right[index] * factor
+        np.testing.assert_array_equal(made[index], shifted(images[index], down, right))
 
 
-@pytest.mark.parametrize(("by", "part"), [(40, 1.0), (41, 0.5)])
+@pytest.mark.parametrize(("by", "factor"), [(40, 2), (41, 1)])
 @pytest.mark.parametrize("channel", [0, 1, 2])
-def test_a_margin_is_empty_where_no_channel_differs_by_more_than_40_levels(by: int, part: float, channel: int) -> None:
+def test_a_margin_is_empty_where_no_channel_differs_by_more_than_40_levels(by: int, factor: int, channel: int) -> None:
     images = np.full((NUM, *SIZE, 3), 100, np.uint8)
     images[:, 8:16, 12:28] = 255
     images[:, 0, 20, channel] += by
-    made, affine = changed(images, {"shift": 0.2}), drawn({"shift": 0.2}).affine
+    made, affine = changed(images, {"shift": 0.1}), drawn({"shift": 0.1}).affine
     for index in range(NUM):
-        rows = np.clip(np.arange(SIZE[0]) - np.round(affine.down[index] * part), 0, SIZE[0] - 1).astype(int)
-        columns = np.clip(np.arange(SIZE[1]) - np.round(affine.right[index] * part), 0, SIZE[1] - 1).astype(int)
-        np.testing.assert_array_equal(made[index], images[index][rows][:, columns])
+        down, right = affine.down[index] * factor, affine.right[index] * factor
+        np.testing.assert_array_equal(made[index], shifted(images[index], down, right))
 
 
 def test_brightness_and_contrast_are_clipped_only_at_the_end(images: np.ndarray) -> None:
@@ -262,9 +264,7 @@ def test_steps_follow_one_another_in_the_documented_order(images: np.ndarray) ->
 
     def reference(index: int) -> np.ndarray:
         image = calm[index][:, ::-1] if draws.flip[index] else calm[index]
-        down = np.clip(np.arange(SIZE[0]) - affine.down[index], 0, SIZE[0] - 1)
-        right = np.clip(np.arange(SIZE[1]) - affine.right[index], 0, SIZE[1] - 1)
-        image = image[down][:, right] / 255 + float(draws.brightness[index])
+        image = shifted(image, affine.down[index], affine.right[index]) / 255 + float(draws.brightness[index])
         mean = image.mean(axis=(0, 1))
         image = (image - mean) * float(draws.contrast[index]) + mean
         factor, turn = float(draws.saturation[index]), float(draws.hue[index])
