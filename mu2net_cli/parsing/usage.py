@@ -26,6 +26,8 @@ def report_usage(exc: Any, *, as_json: bool) -> None:
     message = redact(exc.format_message().replace(_CONVERSION, ""))
     path = exc.ctx.command_path if exc.ctx is not None else "mu2net"
     hint = f"All that {path} takes: {path} --help"
+    if " " in path and (commands := getattr(exc.ctx.command, "commands", None)):
+        hint = f"{path} goes on with {' or '.join(commands)}: {path} --help"
     if _NUMBER.fullmatch(getattr(exc, "option_name", "")):
         hint = f"For a number below 0, write -- before it: {path} ... -- {exc.option_name}"
     if as_json:
