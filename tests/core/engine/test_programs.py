@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -162,22 +163,28 @@ def test_a_chunk_that_is_not_full_trains_as_one_of_its_size(bench: Workbench) ->
     assert (int(done), float(loss)) == (int(roomy[2]), float(roomy_loss)) == (2, float(loss))
 
 
-def test_a_row_with_room_for_more_blocks_trains_the_blocks_there_are_and_touches_no_other(bench: Workbench) -> None:
-    programs, short = bench.programs, specs_of(bench.programs)
-    deep = TrainingShape(
-        specs=TrainingShape.plain(specs_of(programs, num_layers=2)).specs,
-        rows=((0, 3, 4), (0, 2, 3, 4), (0, 1, 2, 3, 4)),
-    )
+def with_room(programs: Programs, depth: int) -> TrainingShape:
+    """Returns the shape of models of no block, of one and of ``depth``, in slots of their own."""
+    below, blocks, above = (0,), tuple(range(1, depth + 1)), (depth + 1, depth + 2)
+    rows = tuple((*below, *used, *above) for used in ((), blocks[-1:], blocks))
+    return replace(TrainingShape.plain(specs_of(programs, num_layers=depth)), rows=rows)
+
+
+@pytest.mark.parametrize("depth", [2, 3])  # with and without a program that variants share
+def test_a_row_with_room_for_more_blocks_trains_the_blocks_there_are_and_touches_no_other(
+    bench: Workbench, depth: int
+) -> None:
+    programs, short, deep = bench.programs, specs_of(bench.programs), with_room(bench.programs, depth)
     row, momentum, done = start(programs, short)
     plain, loss = train(programs, (row, momentum, done))
-    marked = {name: np.full_like(array, 7.0) for name, array in row[1].items()}
-    roomy = ((row[0], marked, *row[1:]), (momentum[0], marked, *momentum[1:]), done)
-    (found, moved, _), roomy_loss = train(programs, roomy, (True, False, True, True, True), shape=deep, variant=1)
+    marked = ({name: np.full_like(array, 7.0) for name, array in row[1].items()},) * (depth - 1)
+    roomy = ((row[0], *marked, *row[1:]), (momentum[0], *marked, *momentum[1:]), done)
+    flags = (True, *(False for _ in marked), True, True, True)
+    (found, moved, _), roomy_loss = train(programs, roomy, flags, shape=deep, variant=1)
     assert float(loss) == float(roomy_loss)
-    assert same((found[0], *found[2:]), plain[0])
-    assert same((moved[0], *moved[2:]), plain[1])
-    assert same(found[1], marked)
-    assert same(moved[1], marked)
+    assert same((found[0], *found[depth:]), plain[0])
+    assert same((moved[0], *moved[depth:]), plain[1])
+    assert same((found[1:depth], moved[1:depth]), (marked, marked))
 
 
 def test_what_is_trained_may_be_compiled_in_and_then_nothing_else_has_momentum(bench: Workbench) -> None:
@@ -315,11 +322,26 @@ def products(function, *args) -> int:
     """Returns how many dense products a function of arrays computes, those of functions it calls included."""
 
     def count(equations) -> int:
-        called = (getattr(value, "jaxpr", None) for one in equations for value in one.params.values())
+        values = (value for one in equations for value in one.params.values())
+        inner = (each for value in values for each in (value if isinstance(value, tuple) else (value,)))
+        called = (getattr(value, "jaxpr", None) for value in inner)
         own = sum(one.primitive.name == "dot_general" for one in equations)
         return own + sum(count(jaxpr.eqns) for jaxpr in called if jaxpr is not None)
 
     return count(jax.make_jaxpr(function)(*args).eqns)
+
+
+@pytest.mark.parametrize(("depth", "counted"), [(2, 2 + 3 + 6 + 9), (3, 5 + 8 + 14)])
+def test_what_variants_have_in_common_is_compiled_once_where_it_is_most_of_what_they_compute(
+    bench: Workbench, depth: int, counted: int
+) -> None:
+    # Of the embedding's product there is a gradient of the kernel, of a block's and the head's one of the input, too.
+    # With three blocks the embedding, which all begin with, is less than half.
+    shape = with_room(bench.programs, depth)
+    state = start(bench.programs, shape.specs)
+    own, chunk = arguments((True,) * len(shape.specs))
+    run = partial(bench.programs._computation.train, shape=shape, objective=CLASSIFY)
+    assert products(run, state, own, chunk) == counted
 
 
 def test_no_gradient_is_computed_below_the_boundary() -> None:
