@@ -243,11 +243,11 @@ def seed_words(seed: int) -> np.ndarray:
 
 
 def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Cycle:
-    """Returns a cycle of min(``epochs``, ``samples_cap``) examples, in whole batches, ``min_steps`` at least.
+    """Returns a cycle of min(``epochs`` × ``num_examples``, ``samples_cap``) examples, in whole batches.
 
-    A batch has as many examples as was asked for, whatever the task, so that tasks share programs. It is halved until
-    examples fill one, and while that gives steps which are missing and leaves 32: still smaller ones cost time and
-    bring nothing. What then is missing is done in further epochs.
+    It has ``min_steps`` at least. A batch has as many examples as was asked for, whatever the task, so that tasks share
+    programs. It is halved until examples fill one, and while that gives steps which are missing and leaves 32: still
+    smaller ones cost time and bring nothing. What then is missing is done in further epochs.
 
     Args:
         num_examples: there are.

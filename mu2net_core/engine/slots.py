@@ -1,8 +1,9 @@
 """The row of slots that a child is trained in: one that many children share, or one made for it alone.
 
 Where a compilation costs more than what a shared row computes too much, children share: every adapter has a slot,
-which may be empty, and there are slots for as many blocks as the search space allows; only the blocks a child has are
-computed. Where a step costs more than that, the row is the child's own, and what it trains is compiled in.
+which may be empty, and there are slots for as many blocks as the deepest child of a generation needs, and some more;
+only the blocks a child has are computed. Where a step costs more than that, the row is the child's own, and what it
+trains is compiled in.
 """
 
 from __future__ import annotations

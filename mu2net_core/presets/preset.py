@@ -31,7 +31,7 @@ class TrainingConfig:
         clip_norm: gradients are scaled down to this global norm.
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
-            of a new task, so that it rather begins from those that suit it; 0 tries none.
+            of a new task of classes, so that it rather begins from those that suit it; 0 tries none.
         refit: whether an iteration's best model is trained once more as it was, on validation examples, too; that is
             the one which is used, and children are still made from the one that did not see them.
         method: what plans generations: the papers' method, random search, tpe, or one that another package offers.

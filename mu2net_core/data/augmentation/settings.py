@@ -22,7 +22,7 @@ class Augmentation:
         crop_area_min: least part of the image's area that a crop keeps; 1 keeps all.
         crop_aspect_min: least width / height of a crop in pixels, its inverse being the greatest.
         flip_left_right: 1 mirrors every second image on average, 0 none.
-        shift: greatest way it moves up, down, left or right, in parts of the side; twice as far within a margin.
+        shift: greatest way it moves up, down, left or right, in parts of the side; up to twice as far within a margin.
         rotation: greatest angle it is turned by, in degrees.
         scale: greatest relative change of its size.
         shear: greatest angle its columns are slanted by, in degrees.
