@@ -111,9 +111,9 @@ HEAD = """\
 
 <!-- Made by docs/make_json.py from the code. Edit the docstrings of the result types instead. -->
 
-With `--json` a verb prints one JSON document to stdout (`log` one per line), and nothing else there. Errors are JSON
-too, on stderr: `{"error": {"kind": ..., "message": ..., "hint": ..., "exit_code": ...}}`; `kind` and the exit code are
-stable, the words are not.
+With `--json` a verb prints one JSON document to stdout (`log` and `status --watch` one per line), and nothing else.
+Errors are JSON too, on stderr: `{"error": {"kind": ..., "message": ..., "hint": ..., "exit_code": ...}}`; `kind` and
+the exit code are stable, the words are not.
 
 What you can rely on: fields keep their names and types. Later versions may add fields, and values to those that are one
 of several words; a test of the project holds that. Ids are never shortened, times are UTC in ISO 8601, shares and

@@ -28,7 +28,7 @@ class Limits:
 
     Attributes:
         manifest_bytes: of a model, task, commit or snapshot, or a published model's JSON.
-        component_bytes: of a component's file.
+        component_bytes: of a component's file, which the format keeps below 4 GiB.
         ref_bytes: of a head's entry, a tag, a root, an epoch.
         checkpoint_bytes: of the files that a root is made from.
         config_bytes: of another repository's ``config.toml``.

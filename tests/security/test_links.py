@@ -31,6 +31,8 @@ FOLDERS = (
     "objects",
     "objects/component",
     "objects/commit",
+    "reports",
+    "reports/cats",
     "state",
 )
 

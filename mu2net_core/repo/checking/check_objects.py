@@ -24,7 +24,7 @@ from mu2net_core.objects import (
     unknown_in,
 )
 from mu2net_core.repo.checking.patient import Patient
-from mu2net_core.repo.core import MANIFESTS, Manifest, Problem, ProblemKind, Workers, decode_manifest, told_link
+from mu2net_core.repo.core import MANIFESTS, Manifest, Problem, ProblemKind, Workers, decode_formatted, told_link
 
 __all__ = ["Scan", "Share", "Watch", "scan_objects"]
 
@@ -221,7 +221,7 @@ def _decoded(patient: Patient, node: tuple[Kind, str], data: bytes) -> _Found:
         if kind == "component":
             component = decode_component(data, limits=limits)
             return _Found(node=node, size_bytes=size, num_params=component.num_params, label=component.label)
-        value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid[:16]}", limits=limits)
+        value = decode_formatted(MANIFESTS[kind], data, what=f"{kind} {oid[:16]}", limits=limits)
     except Mu2netError as exc:
         return _Found(node=node, size_bytes=size, problem=exc.message, is_newer=isinstance(exc, NewerError))
     if isinstance(value, Task | Model) and (unknown := unknown_in(value)) is not None:

@@ -16,10 +16,11 @@ from .config import (
 )
 from .copy_id import be_agent
 from .create import check_empty, create_repository
-from .database import MANIFESTS, Manifest, ObjectDatabase, decode_manifest, label_of
+from .database import MANIFESTS, Manifest, ObjectDatabase, label_of
 from .entry_chain import Run, chained, ending_in, proven
 from .epoch import EPOCHS, begin_epoch, current_epoch, is_current, is_epoch_key, new_epoch
 from .findings import FsckReport, Objects, Problem, ProblemKind, Source, told_link
+from .format import decode_formatted
 from .hints import repair_hint, repairing
 from .ref_files import entry_key, parse_entry_key, parse_tombstone_key
 from .refs import MOST_STONES, HeadState, Refs
@@ -82,7 +83,7 @@ __all__ = [
     "create_repository",
     "current_epoch",
     "dead_reports",
-    "decode_manifest",
+    "decode_formatted",
     "delete_reports",
     "ending_in",
     "entry_key",

@@ -33,7 +33,7 @@ from mu2net_core.objects import (
     object_key,
     parse_object_key,
 )
-from mu2net_core.repo.core.format import check_format, check_newer
+from mu2net_core.repo.core.format import decode_formatted
 from mu2net_core.repo.core.hints import repair_hint
 from mu2net_core.repo.core.snapshots import complete, snapshot_chain
 from mu2net_core.repo.core.tombstones import Purged
@@ -42,7 +42,7 @@ from mu2net_core.storage import Store, make_folder, open_itself
 if TYPE_CHECKING:
     from mu2net_core.objects import Component, Label
 
-__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest", "label_of"]
+__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "label_of"]
 
 Manifest = Model | Task | Commit | Snapshot
 T = TypeVar("T", bound=Manifest)
@@ -276,7 +276,7 @@ class ObjectDatabase:
         if cached is not None and isinstance(cached[0], expected):
             return cached[0]
         data = self.read(kind, oid)
-        value = decode_manifest(expected, data, what=f"{kind} {oid}", limits=self.limits)
+        value = decode_formatted(expected, data, what=f"{kind} {oid}", limits=self.limits)
         self._remember(oid, value, len(data))
         return value
 
@@ -343,22 +343,6 @@ class ObjectDatabase:
         except OSError:
             return None  # a read-only disk: the error that follows still names the object
         return target
-
-
-def decode_manifest(kind: type[T], data: bytes, *, what: str, limits: Limits = LIMITS) -> T:
-    """Returns the model, task, commit or snapshot in ``data``, which is trusted in nothing but its hash.
-
-    Raises:
-        NewerError: a newer mu2net wrote it.
-        CorruptObjectError: it is not what it should be.
-    """
-    try:
-        value = decode_strict(data, kind, what=what, limits=limits)
-    except CorruptObjectError:
-        check_newer(data, what)
-        raise
-    check_format(what, value.format)
-    return value
 
 
 def label_of(data: bytes | memoryview) -> Label:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from mu2net_core.errors import NewerError
-from mu2net_core.objects import KINDS, is_later, is_version, made_by_newer
+from mu2net_core.errors import CorruptObjectError, NewerError
+from mu2net_core.objects import KINDS, LIMITS, Limits, decode_strict, is_later, is_version, made_by_newer
 from mu2net_core.version import FORMAT
 
-__all__ = ["check_format", "check_newer", "future_format"]
+__all__ = ["check_format", "check_newer", "decode_formatted", "future_format"]
+
+
+class Formatted(Protocol):
+    """What says of which format it is."""
+
+    @property
+    def format(self) -> int:
+        """The major version."""
+
+
+T = TypeVar("T", bound=Formatted)
 
 
 class _Stamp(msgspec.Struct):
@@ -47,6 +58,22 @@ def check_newer(data: bytes, what: str) -> None:
         raise made_by_newer(f"Cannot read {what}", f"it is of the kind {stamp.kind[:40]!r}", needs=needs)
     if needs is not None and is_later(needs):
         raise made_by_newer(f"Cannot read {what}", "it does not read as one of this version does", needs=needs)
+
+
+def decode_formatted(kind: type[T], data: bytes, *, what: str, limits: Limits = LIMITS) -> T:
+    """Returns the manifest, ref, report or lease of our format that ``data`` is, which is trusted in nothing.
+
+    Raises:
+        CorruptObjectError: it is not what it should be.
+        NewerError: a newer mu2net wrote it.
+    """
+    try:
+        value = decode_strict(data, kind, what=what, limits=limits)
+    except CorruptObjectError:
+        check_newer(data, what)
+        raise
+    check_format(what, value.format)
+    return value
 
 
 def future_format(what: str, found: object) -> NewerError:

@@ -6,8 +6,8 @@ import re
 from typing import TypeVar
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
-from mu2net_core.objects import LIMITS, HeadEntry, Limits, check_name, decode_strict, encode, is_name
-from mu2net_core.repo.core.format import check_format, check_newer
+from mu2net_core.objects import LIMITS, HeadEntry, Limits, check_name, encode, is_name
+from mu2net_core.repo.core.format import decode_formatted
 from mu2net_core.repo.core.hints import repair_hint
 from mu2net_core.repo.core.tombstones import Tombstone
 from mu2net_core.storage import Store
@@ -79,12 +79,9 @@ class RefFiles:
     def _decode(self, data: bytes, kind: type[Numbered], key: str) -> Numbered:
         """Returns the entry or tombstone that ``data`` is; raises CorruptObjectError if it is none."""
         try:
-            value = decode_strict(data, kind, what=key, limits=self.limits)
+            return decode_formatted(kind, data, what=key, limits=self.limits)
         except CorruptObjectError as exc:
-            check_newer(data, key)
             raise self._damaged(key, data) from exc
-        check_format(key, value.format)
-        return value
 
     def _damaged(self, key: str, data: bytes) -> CorruptObjectError:
         what = "empty" if not data else f"cut off or damaged ({len(data)} bytes)"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
-from mu2net_core.objects import Limits, StoredReport, decode_strict, encode, hash_bytes, is_name
+from mu2net_core.objects import Limits, StoredReport, encode, hash_bytes, is_name
+from mu2net_core.repo.core.format import decode_formatted
 from mu2net_core.storage import Store
 
 __all__ = [
@@ -56,11 +57,12 @@ def read_report(store: Store, key: str, limits: Limits) -> tuple[StoredReport, b
     Raises:
         NotFoundError: it is gone.
         CorruptObjectError: its bytes have another hash, are no report, or one of something else.
+        NewerError: it is of another format.
     """
     data = store.read(key, limit=limits.manifest_bytes)
     if not key.endswith(f"/{hash_bytes(data)}.json"):
         raise CorruptObjectError(f"The report {key} in {store.url} is damaged: its bytes have another hash.")
-    report = decode_strict(data, StoredReport, what=key, limits=limits)
+    report = decode_formatted(StoredReport, data, what=key, limits=limits)
     if (report.task, report.commit) != parse_report_key(key):
         raise CorruptObjectError(f"The report {key} in {store.url} is of another task or commit.")
     return report, data

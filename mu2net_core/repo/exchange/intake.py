@@ -19,7 +19,7 @@ from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import Commit, ComponentRef, Model, Snapshot
-from mu2net_core.repo.core import MANIFESTS, Manifest, Repository, Workers, decode_manifest
+from mu2net_core.repo.core import MANIFESTS, Manifest, Repository, Workers, decode_formatted
 from mu2net_core.repo.exchange.presence import Presence
 from mu2net_core.repo.history import ISOLATED, Arrivals, check, check_parts
 from mu2net_core.repo.remotes import (
@@ -329,7 +329,7 @@ def _bring(
     incoming = incoming_of(repo)
     kept = incoming.read(kind, oid)
     data = kept or read_checked(remote.store, kind, oid, limit=limit, name=name)
-    value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
+    value = decode_formatted(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
     waits = _missing(repo, remote, value, is_there)
     if not waits:
         try:

@@ -11,7 +11,7 @@ from mu2net_core.repo.core import (
     Repository,
     Source,
     Tombstone,
-    decode_manifest,
+    decode_formatted,
     label_of,
     parse_entry_key,
     parse_tombstone_key,
@@ -76,7 +76,7 @@ class GuardedSource:
         return refused_component(oid[:10], (), label_of(data), self._rules, self._audience)
 
     def _manifest(self, kind: Kind, oid: str, data: bytes) -> str | None:
-        value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=self._repo.limits)
+        value = decode_formatted(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=self._repo.limits)
         closure = Closure(manifests=(((kind, oid), value),), components=())
         label = self._repo.objects.label
         return refusal(closure, self._rules, self._audience, task_of=self._task, label_of=label)
@@ -87,4 +87,4 @@ class GuardedSource:
             return self._repo.objects.task(oid)
         except NotFoundError:
             data = self._source.read("task", oid)
-        return decode_manifest(Task, data, what=f"task {oid}", limits=self._repo.limits)
+        return decode_formatted(Task, data, what=f"task {oid}", limits=self._repo.limits)

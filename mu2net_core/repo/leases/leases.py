@@ -23,8 +23,8 @@ from mu2net_core.errors import (
     Mu2netError,
     NotFoundError,
 )
-from mu2net_core.objects import LIMITS, Agent, LeaseEntry, decode_strict, encode
-from mu2net_core.repo.core import LEASES, Refs
+from mu2net_core.objects import LIMITS, Agent, LeaseEntry, encode
+from mu2net_core.repo.core import LEASES, Refs, decode_formatted
 from mu2net_core.repo.leases.keys import lease_key, newest_files, parse_lease_key, remove_leases
 from mu2net_core.repo.leases.observer import Observer
 from mu2net_core.storage import Store
@@ -233,7 +233,7 @@ class Leases:
         """Returns what a file of a lease says; None if that cannot be read: it counts for nothing."""
         try:
             data = self.store.read(key, limit=LIMITS.ref_bytes)
-            return decode_strict(data, LeaseEntry, what=key)
+            return decode_formatted(LeaseEntry, data, what=key)
         except (CorruptObjectError, InvalidInputError, NotFoundError):
             return None
 

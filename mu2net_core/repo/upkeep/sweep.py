@@ -17,7 +17,7 @@ CLOCK = "state/gc-clock"
 """Written to learn what time it is where the objects lie."""
 
 _ASIDE = ".gc-"
-_PLACES = ("objects", "refs", "state", "leases")
+_PLACES = ("objects", "refs", "reports", "state", "leases")
 
 
 def check_own(store: Store) -> None:

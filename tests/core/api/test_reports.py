@@ -243,6 +243,8 @@ def test_a_report_that_cannot_be_stored_or_read_is_no_harm(
     )
     put_report(reported.store, odd)
     assert not told(reported, context, "a")
+    put_report(reported.store, replace(odd, format=2))
+    assert [p.message for p in fsck(reported, context).problems if "future format" in p.message and p.kind == "newer"]
     warned = list[str]()
     monkeypatch.setattr(reporting, "put_report", refuse)
     store_report(reported, replace(context, warn=warned.append), "a", result_of(reported, "a"))

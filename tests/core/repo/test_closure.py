@@ -5,7 +5,7 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.core.database import decode_manifest
+from mu2net_core.repo.core.database import decode_formatted
 from mu2net_core.repo.remotes.closure import Knowledge, Node, collect, load_manifest, needs, walk
 from mu2net_core.repo.remotes.tracking import Tracking
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
@@ -117,6 +117,6 @@ def test_a_head_whose_history_is_not_here_says_nothing(two_tasks: Repository) ->
 
 def test_refuses_manifests_that_are_none() -> None:
     with pytest.raises(CorruptObjectError, match="commit abc"):
-        decode_manifest(Commit, b"{}", what="commit abc")
+        decode_formatted(Commit, b"{}", what="commit abc")
     with pytest.raises(InvalidInputError, match="format 7, a future format"):
-        decode_manifest(Model, b'{"format":7,"shape":"unheard of"}', what="model abc")
+        decode_formatted(Model, b'{"format":7,"shape":"unheard of"}', what="model abc")

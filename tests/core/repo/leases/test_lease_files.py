@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mu2net_core.errors import AccessDeniedError
@@ -34,10 +36,23 @@ SAID = LeaseEntry(
         encode(SAID).replace(b"3600.0", b"3600.5"),
         encode(SAID).replace(b'"evil"', b'"' + b"e" * 2_000 + b'"'),
         encode(SAID).replace(b'"score":null', b'"score":1e999'),
+        encode(replace(SAID, format=2)),
         encode(SAID) + b" ",
         encode(SAID)[:-1] + b',"zz":"' + b"x" * 70_000 + b'"}',
     ],
-    ids=["empty", "no-text", "deep", "too-little", "absurd", "too-long", "long-word", "infinite", "space", "large"],
+    ids=[
+        "empty",
+        "no-text",
+        "deep",
+        "too-little",
+        "absurd",
+        "too-long",
+        "long-word",
+        "infinite",
+        "newer",
+        "space",
+        "large",
+    ],
 )
 def test_what_cannot_be_read_counts_for_nothing_and_is_followed(ann: Machine, data: bytes) -> None:
     ann.repo.store.create(lease_key("cats", 1, 1), data)
