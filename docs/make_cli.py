@@ -34,7 +34,8 @@ of [Python](python.md) do too.
 - `--json` prints one JSON document, `log --json` one document per line; ids are never shortened there. [JSON](json.md)
   says what the fields are. `predict --json` prints its document as it goes, one item per line.
 - `-q` prints results and errors only, `-v` more. `--no-color` or `NO_COLOR=1` turns colours off, `--no-progress` the
-  live display. These, `-C`, `--header` and `--debug` may stand before the verb or after it: `mu2net evolve --all -q`.
+  live display. These, `-C`, `--header` (`add-task` has its own) and `--debug` may stand before the verb or after it:
+  `mu2net evolve --all -q`.
 - An error says what failed and, as a hint, what to do next. `--debug` shows the traceback. With `--json` the error, of
   usage too, is a JSON document on stderr: `{"error": {"kind": ..., "message": ..., "hint": ..., "exit_code": ...}}`.
 - A setting comes from an option, else from the environment (`MU2NET_EVOLVE_CHILDREN` for `evolve.children`), else from

@@ -28,12 +28,11 @@ def take_global(ctx: Any, params: Sequence[Any]) -> None:
             ctx.find_root().params[param.name] = value
 
 
-def global_line(ctx: Any) -> str:
-    """Returns one line that names the global options; empty at the top, where they are listed."""
-    if ctx.parent is None:
-        return ""
-    names = (min(param.opts, key=len) + ("" if param.is_flag else f" {param.metavar}") for param in _all(ctx))
-    return f"Global options: {', '.join(names)}"
+def global_line(ctx: Any, own: Sequence[Any]) -> str:
+    """Returns one line that names the global options a verb has besides ``own``; empty at the top, which lists them."""
+    params = global_params(ctx, own)
+    names = (min(param.opts, key=len) + ("" if param.is_flag else f" {param.metavar}") for param in params)
+    return f"Global options: {', '.join(names)}" if params else ""
 
 
 def _all(ctx: Any) -> list[Any]:

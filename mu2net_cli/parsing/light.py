@@ -68,7 +68,7 @@ class _Light(Described):
     def format_epilog(self: Any, ctx: Any, formatter: Any) -> None:
         """Writes what comes last, and that there are global options."""
         super().format_epilog(ctx, formatter)  # type: ignore[misc]
-        if line := global_line(ctx):
+        if line := global_line(ctx, self.params):
             formatter.write_paragraph()
             formatter.write_text(line)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from statistics import median
 
+from mu2net_core.data.catalogue import is_of_images, is_of_rows
 from mu2net_core.data.deep import RANGE, UPPER_RANGE, Deep, ValueRange, usual_range
 from mu2net_core.data.images import decode
 from mu2net_core.data.modality import Survey
@@ -101,7 +102,7 @@ class ImageSurvey(Survey):
             DataError: broken images, values that no rule reads, or that the rule would make all but black.
             InvalidInputError: a range for images that have none of the kind.
         """
-        self._check_broken(can_skip=uri.startswith("folder:"))
+        self._check_broken(can_skip=is_of_images(uri) or is_of_rows(uri))
         self._check_numbers()
         if self._values is None:
             self._check_fitting()

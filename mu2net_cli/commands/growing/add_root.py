@@ -27,8 +27,9 @@ def add_root(
 
     It has the sizes of the repository's preset; in one of the preset auto, of the one that --preset names. A checkpoint
     comes once from where it is and is then kept in the user's cache folder. A folder of Hugging Face or timm holds
-    config.json and model.safetensors of a ViT, DeiT or DINOv2; ORG/NAME is a model that Hugging Face's tools have in
-    their cache. A root never changes, and goes along when heads are pushed, pulled and cloned.
+    config.json and model.safetensors of a ViT, DeiT or DINOv2, or of a BERT, MiniLM or RoBERTa with its tokenizer.json;
+    ORG/NAME is a model that Hugging Face's tools have in their cache. A root never changes, and goes along when heads
+    are pushed, pulled and cloned.
 
     Example: mu2net add-root imagenet --root augreg:Ti_16
     """

@@ -43,7 +43,7 @@ def add_task(
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images or rows out.")] = False,
     skip_stray: Annotated[
-        bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside the splits, out (folder:).")
+        bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside splits, out (archives, too).")
     ] = False,
     value_range: Annotated[
         str | None,
@@ -67,7 +67,7 @@ def add_task(
     time_by: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Of this column the newest rows test, those before validate.")
     ] = None,
-    image: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of paths of images.")] = None,
+    image: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that names or holds images.")] = None,
     output: Annotated[
         str | None,
         typer.Option(metavar="KIND", help="What the target is: classes, labels or number. Default: as it looks."),

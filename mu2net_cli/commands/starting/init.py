@@ -45,8 +45,8 @@ def init(
 
     With the preset auto, roots come with tasks: add-task looks at the data, says which preset it chose, and makes its
     root. With any other, all tasks have that, and its root is made now. The root's numbers are random, or those of a
-    public vision transformer: an AugReg checkpoint (.npz) of the preset's width and patch size, of which the first
-    blocks are taken and the positions fitted to the preset's images.
+    public model: an AugReg checkpoint (.npz) of the preset's width and patch size, of which the first blocks are taken
+    and the positions fitted to the preset's images; or a folder of Hugging Face or timm, as add-root takes.
 
     Example: mu2net init chars
     """

@@ -95,8 +95,9 @@ def test_splits_depths_and_folders_within_are_those_of_folders(tmp_path: Path) -
 
 def test_an_image_is_named_by_the_archive_and_its_place_there(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {**PICTURES, "cat/broken.png": b"GIF8 of nothing"})
-    with pytest.raises(DataError, match=r"a\.zip/cat/broken\.png"):
+    with pytest.raises(DataError, match=r"a\.zip/cat/broken\.png") as error:
         describe_task(f"archive:{path}")
+    assert "--skip-bad" in str(error.value.hint)
     assert describe_task(f"archive:{path}", options={"skip_bad": True}).skipped == (f"{path}/cat/broken.png",)
 
 

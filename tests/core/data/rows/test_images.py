@@ -210,8 +210,9 @@ def test_a_broken_image_is_left_out_on_request(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "labels.csv").write_text(manifest("image") + "x.png,dog,1\n")
     (tmp_path / "x.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"Cannot read the image .*x\.png"):
+    with pytest.raises(DataError, match=r"Cannot read the image .*x\.png") as error:
         describe_task(f"csv:{tmp_path / 'labels.csv'}")
+    assert "--skip-bad" in str(error.value.hint)
     described = describe_task(f"csv:{tmp_path / 'labels.csv'}", options={"skip_bad": True})
     assert sum(split.num_examples for split in described.task.splits.values()) == 10
     assert any("x.png cannot be read" in name for name in described.skipped)
