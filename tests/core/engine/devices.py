@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
+PRESET = replace(
+    BENCH_PRESET, training=replace(BENCH_PRESET.training, batch_size=8)
+)  # fewer a device than steps a chunk
+
 
 def train(strategy: str) -> dict:
     layout = choose_layout(strategy, child_bytes=1, device_bytes=10**9, most=3, devices=jax.local_devices())
@@ -31,7 +36,7 @@ def train(strategy: str) -> dict:
         ChildPlan(
             parent=root,
             clones=frozenset(clones),
-            hyperparameters=BENCH_PRESET.space.defaults,
+            hyperparameters=PRESET.space.defaults,
             mutation_rates={},
             mutations=(),
             seed=seed,
@@ -39,7 +44,7 @@ def train(strategy: str) -> dict:
         for seed, clones in ((1, ["block_0"]), (2, ["block_0"]), (3, ["block_0"]), (4, []))
     )
     system = SystemBuilder().root(root).task("a").build()
-    results = list(train_generation(bench.workshop(), plans, Population(task="a"), system, seed=1))
+    results = list(train_generation(bench.workshop(preset=PRESET), plans, Population(task="a"), system, seed=1))
     members = [result.member for result in sorted(results, key=lambda result: result.child)]
     return {
         "ids": [member.id for member in members],

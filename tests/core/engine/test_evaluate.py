@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mu2net_core.data import Examples, Resident
-from mu2net_core.engine.evaluate import Tally, answers, measure, numbers, probabilities
+from mu2net_core.engine.evaluate import Tally, answers, measure, numbers, probabilities, tallied
 from mu2net_core.engine.loaded import LoadedModel, precision_of
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, NewerError
@@ -171,3 +171,22 @@ def test_a_model_runs_in_the_precision_in_which_it_was_measured(trained) -> None
     model, _ = trained
     assert precision_of(model) == "float32"
     assert precision_of(replace(model, versions={**model.versions, "precision": "bfloat16"})) == "bfloat16"
+
+
+@pytest.mark.parametrize("count", [1, 30, EVALUATION_BATCH])
+def test_evaluation_counts_every_example_once_and_no_padding(count: int) -> None:
+    logits = np.zeros((EVALUATION_BATCH, 3), np.float32)  # no opinion: the first class for everybody, the padding too
+    for label, right in ((0, count), (1, 0)):
+        found, finite = tallied(CLASSIFY, logits, np.full(count, label, np.int32))
+        assert (int(found["right"]), int(found["count"]), bool(finite)) == (right, count, True)
+        both, all_finite = tallied(CLASSIFY, np.stack([logits, logits]), np.full(count, label))
+        assert (both["right"].tolist(), both["count"].tolist()) == ([right, right], [count, count])
+        assert all_finite.tolist() == [True, True]
+    logits[count - 1] = np.nan
+    assert not bool(tallied(CLASSIFY, logits, np.zeros(count, np.int32))[1])
+
+
+def test_padding_may_come_to_anything() -> None:
+    logits = np.full((EVALUATION_BATCH, 3), np.nan, np.float32)
+    logits[:2] = 1.0
+    assert bool(tallied(CLASSIFY, logits, np.zeros(2, np.int32))[1])

@@ -13,7 +13,6 @@ import pytest
 
 from mu2net_core.engine.cache import GPU_OPTIONS, MOST_KEPT
 from mu2net_core.engine.cycle import order_of
-from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
 from mu2net_core.engine.programs import EVALUATION_BATCH, Programs
 from mu2net_core.engine.training import Chunk, Own, TrainingShape
@@ -252,25 +251,6 @@ def test_what_cannot_be_compiled_fails_every_time_and_not_by_waiting_for_ever(be
             programs.run("broken", lambda x: x @ x, np.ones((2, 3), np.float32))
 
 
-@pytest.mark.parametrize("count", [1, 30, EVALUATION_BATCH])
-def test_evaluation_counts_every_example_once_and_no_padding(count: int) -> None:
-    logits = np.zeros((EVALUATION_BATCH, 3), np.float32)  # no opinion: the first class for everybody, the padding too
-    for label, right in ((0, count), (1, 0)):
-        found, finite = tallied(CLASSIFY, logits, np.full(count, label, np.int32))
-        assert (int(found["right"]), int(found["count"]), bool(finite)) == (right, count, True)
-        both, all_finite = tallied(CLASSIFY, np.stack([logits, logits]), np.full(count, label))
-        assert (both["right"].tolist(), both["count"].tolist()) == ([right, right], [count, count])
-        assert all_finite.tolist() == [True, True]
-    logits[count - 1] = np.nan
-    assert not bool(tallied(CLASSIFY, logits, np.zeros(count, np.int32))[1])
-
-
-def test_padding_may_come_to_anything() -> None:
-    logits = np.full((EVALUATION_BATCH, 3), np.nan, np.float32)
-    logits[:2] = 1.0
-    assert bool(tallied(CLASSIFY, logits, np.zeros(2, np.int32))[1])
-
-
 def test_activations_are_those_of_the_plain_layers_stage_by_stage(bench: Workbench) -> None:
     specs = specs_of(bench.programs, num_layers=2)
     row = start(bench.programs, specs)[0]
@@ -318,14 +298,15 @@ def test_as_many_examples_are_evaluated_at_once_as_a_model_leaves_room_for() -> 
     assert batches == [EVALUATION_BATCH, 8]
 
 
-def products(function, *args) -> int:
-    """Returns how many dense products a function of arrays computes, those of functions it calls included."""
+def products(function, *args, dtype: str = "") -> int:
+    """Returns how many dense products a function of arrays computes, of ``dtype`` if told; also in what it calls."""
 
     def count(equations) -> int:
         values = (value for one in equations for value in one.params.values())
         inner = (each for value in values for each in (value if isinstance(value, tuple) else (value,)))
         called = (getattr(value, "jaxpr", None) for value in inner)
-        own = sum(one.primitive.name == "dot_general" for one in equations)
+        dense = (one for one in equations if one.primitive.name == "dot_general")
+        own = sum(dtype in ("", str(one.invars[0].aval.dtype)) for one in dense)
         return own + sum(count(jaxpr.eqns) for jaxpr in called if jaxpr is not None)
 
     return count(jax.make_jaxpr(function)(*args).eqns)
@@ -342,6 +323,24 @@ def test_what_variants_have_in_common_is_compiled_once_where_it_is_most_of_what_
     own, chunk = arguments((True,) * len(shape.specs))
     run = partial(bench.programs._computation.train, shape=shape, objective=CLASSIFY)
     assert products(run, state, own, chunk) == counted
+
+
+def test_what_variants_have_in_common_is_computed_as_precisely_as_the_rest() -> None:
+    family = VisionTransformer()
+    computation = Programs(family=family, precision="bfloat16")._computation
+    sizes = {"image": 8, "patch": 4, "width": 8, "heads": 2, "mlp": 16, "channels": 3}
+    deep = TrainingShape.plain(family.layers(sizes, {"num_layers": 4}, 3))
+    *below, top, norm, head = deep.rows[0]
+    shape = replace(deep, rows=((*below, norm, head), (*below, top, norm, head)))
+    state = start(Programs(family=family), deep.specs)
+    own, chunk = arguments((True,) * len(deep.specs), examples=replace(TRAIN, inputs=np.zeros((48, 8, 8, 3), np.uint8)))
+
+    def exact(shape: TrainingShape) -> int:
+        run = partial(computation.train, shape=shape, objective=CLASSIFY)
+        return products(run, state, own, chunk, dtype="float32")
+
+    assert computation._common(shape) == len(below) - 1  # a block below the norm computes one token only
+    assert 0 < exact(shape) < 2 * exact(deep)  # as in bfloat16 there are few
 
 
 def test_no_gradient_is_computed_below_the_boundary() -> None:
