@@ -31,8 +31,8 @@ of [Python](python.md) do too.
 - Results go to stdout; progress, remarks and errors to stderr.
 - On a terminal, lists are tables with titles, and lines end at words. In a pipe a list is tab-separated columns, always
   in the order that is said below, with titles if `--header` is given; nothing is wrapped there.
-- `--json` prints one JSON document, `log --json` one document per line; ids are never shortened there. [JSON](json.md)
-  says what the fields are. `predict --json` prints its document as it goes, one item per line.
+- `--json` prints one JSON document, `log --json` and `status --watch --json` one per line; ids are never shortened
+  there. [JSON](json.md) says what the fields are. `predict --json` prints its document as it goes, one item per line.
 - `-q` prints results and errors only, `-v` more. `--no-color` or `NO_COLOR=1` turns colours off, `--no-progress` the
   live display. These, `-C`, `--header` (`add-task` has its own) and `--debug` may stand before the verb or after it:
   `mu2net evolve --all -q`.

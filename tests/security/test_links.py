@@ -33,8 +33,11 @@ FOLDERS = (
     "objects/commit",
     "reports",
     "reports/cats",
+    "leases",
     "state",
 )
+CHECKED = FOLDERS[:-2]
+"""What ``fsck`` looks into."""
 
 
 @pytest.fixture
@@ -162,7 +165,7 @@ def test_an_entry_that_is_a_link_is_the_same_for_whoever_asks(shared: Repository
             ask()
 
 
-@pytest.mark.parametrize("place", [*(p for p in FOLDERS if p != "state"), "refs/tags/one", "refs/heads/cats/00000002"])
+@pytest.mark.parametrize("place", [*CHECKED, "refs/tags/one", "refs/heads/cats/00000002"])
 def test_fsck_names_a_link_and_says_what_to_do(shared: Repository, ann: Repository, origin: Remote, place: str) -> None:
     replace_by_link(shared, place)
     for report in (fsck(open_repository(shared.path)), examine(patient_there(connect(origin), ann))):

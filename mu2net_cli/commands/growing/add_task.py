@@ -43,7 +43,10 @@ def add_task(
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images or rows out.")] = False,
     skip_stray: Annotated[
-        bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside splits, out (archives, too).")
+        bool,
+        typer.Option(
+            "--skip-stray", help="Leave images at another depth, or beside the splits, out (folder:, archive:)."
+        ),
     ] = False,
     value_range: Annotated[
         str | None,

@@ -79,7 +79,8 @@ def evolve(
         options: how much is to be done, and how.
         on_event: told of everything that happens.
         on_push: told what became of each push that ``options.push`` asks for.
-        stop: set by whoever wants it to end with the generation at hand: nothing is lost, the iteration can go on.
+        stop: set by whoever wants it to end with the generation at hand, and its refit if that was the last: nothing is
+            lost, the iteration can go on.
 
     Raises:
         NotFoundError: no such task, or no remote to push to.

@@ -10,12 +10,12 @@ from contextlib import suppress
 from itertools import chain, groupby, product
 
 from mu2net_core.errors import AccessDeniedError, Mu2netError, NotFoundError
-from mu2net_core.objects import LIMITS, Commit, HeadEntry, decode_strict, hash_bytes
+from mu2net_core.objects import LIMITS, Commit, HeadEntry, hash_bytes
 from mu2net_core.repo.checking.check_objects import Scan
 from mu2net_core.repo.checking.check_refs import RefScan
 from mu2net_core.repo.checking.patient import Patient
 from mu2net_core.repo.checking.restoring import alike
-from mu2net_core.repo.core import Run, Source, chained, ending_in, entry_key, proven, purged_commits
+from mu2net_core.repo.core import Run, Source, chained, decode_formatted, ending_in, entry_key, proven, purged_commits
 from mu2net_core.repo.history import ancestry, contains
 
 __all__ = ["restore_entries"]
@@ -126,7 +126,7 @@ def _theirs(source: Source, run: Run) -> list[tuple[bytes, ...]]:
         key = entry_key(run.task, number)
         try:
             data = source.refs.store.read(key, limit=LIMITS.ref_bytes)
-            if decode_strict(data, HeadEntry, what=key).previous != previous:
+            if decode_formatted(HeadEntry, data, what=key).previous != previous:
                 return []
         except Mu2netError:
             return []

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 
-from mu2net_core.errors import CorruptObjectError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, NewerError, NotFoundError
 from mu2net_core.objects import StoredReport
 from mu2net_core.repo.core import ObjectDatabase, Repository, read_report, reports_of
 from mu2net_core.repo.history import load_rules
@@ -22,7 +22,7 @@ _MOST = 100
 def send_reports(repo: Repository, there: RemoteRepository, tasks: Collection[str]) -> int:
     """Sends the reports of some tasks that lie beside commits that the remote has; returns how many.
 
-    Those of tasks that its readers may not see stay here.
+    Those of tasks that its readers may not see stay here, and what is none of today's format.
 
     Args:
         repo: where from.
@@ -40,7 +40,7 @@ def send_reports(repo: Repository, there: RemoteRepository, tasks: Collection[st
 def bring_reports(repo: Repository, there: RemoteRepository, tasks: Collection[str]) -> int:
     """Takes the reports of some tasks over that lie beside commits that are here, too; returns how many.
 
-    One that is damaged, or is not of what it lies beside, stays out.
+    One that is damaged, of a future format, or not of what it lies beside, stays out.
     """
     return _carry(there.store, repo, repo.store, repo.objects, tasks)
 
@@ -53,7 +53,7 @@ def _carry(source: Store, repo: Repository, target: Store, objects: ObjectDataba
         if key in there or looked_at[task] == _MOST or not objects.has("commit", commit):
             continue
         looked_at[task] += 1
-        with suppress(CorruptObjectError, NotFoundError):
+        with suppress(CorruptObjectError, NewerError, NotFoundError):
             report, data = read_report(source, key, repo.limits)
             if _is_beside(report, repo):
                 count += target.create(key, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Flag
 
 import numpy as np
 import pytest
@@ -24,10 +25,11 @@ from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.events import Event, RefitStarted, RefitStepsFinished
+from mu2net_core.events import Event, GenerationFinished, RefitStarted, RefitStepsFinished
 from mu2net_core.objects import Commit
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import Arrivals, check
+from mu2net_core.repo.leases import Keeper
 
 NOTHING = {"train_s": 1.0, "compile_s": 1.0, "memory_bytes": None, "left_out": {}}
 
@@ -110,6 +112,25 @@ def test_a_kill_before_the_refit_loses_nothing(refitting) -> None:
     assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
     assert result.seed == 1
     assert refitting.is_clean(repo)
+
+
+def test_asked_to_end_in_the_last_generation_it_is_refit_and_others_hear_that_it_goes_on(
+    refitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo, stop, signs, heard = refitting.open(), Flag(), list[str](), list[int]()
+    monkeypatch.setattr(Keeper, "hear", lambda _keeper: signs.append("at work"))
+
+    def end(event: Event) -> None:
+        if isinstance(event, GenerationFinished) and event.generation == 1:
+            stop.set()
+        if isinstance(event, (RefitStarted, RefitStepsFinished)):
+            heard.append(len(signs))
+
+    stopped = refitting.evolve(repo, seed=1, on_event=end, stop=stop)
+    assert (stopped.stopped, len(stopped.iterations)) == (True, 1)
+    assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
+    assert len(heard) > 1
+    assert heard == sorted(set(heard))  # one sign of life more before each
 
 
 def test_a_model_of_an_earlier_iteration_stays_as_it_is(refitting, planted) -> None:

@@ -24,7 +24,7 @@ from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.errors import AccessDeniedError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, StoredReport
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.repo.core import REPORTS, put_report
+from mu2net_core.repo.core import REPORTS, put_report, read_report
 from mu2net_core.repo.exchange import carrying, send_reports
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
@@ -209,6 +209,20 @@ def test_reports_beside_commits_that_are_not_here_and_of_other_tasks_keep_none_f
     put_report(shared.store, StoredReport(task="a", commit="0" * 64, model="2" * 64, split="test", result={}))
     pull(bob, context)
     assert keys(bob) == keys(ann)
+
+
+def test_reports_of_a_future_format_are_left_where_they_are(ann: Repository, bob: Repository, context: Context) -> None:
+    evolve_sample(ann, "a", score=0.9, seed=7)
+    store(ann, context, "a")
+    (key,) = (one for one in keys(ann) if "/a/" in one)
+    report, _ = read_report(ann.store, key, ann.limits)
+    put_report(ann.store, replace(report, format=2))
+    push(ann, context)
+    shared = open_repository(Path(ann.config.remotes["origin"].url))
+    assert [one for one in keys(shared) if "/a/" in one] == [key]
+    put_report(shared.store, replace(report, format=2))
+    pull(bob, context)
+    assert [one for one in keys(bob) if "/a/" in one] == [key]
 
 
 def test_garbage_collection_keeps_a_report_while_its_commit_lives(reported: Repository, context: Context) -> None:

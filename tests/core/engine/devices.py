@@ -21,9 +21,8 @@ from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
-PRESET = replace(
-    BENCH_PRESET, training=replace(BENCH_PRESET.training, batch_size=8)
-)  # fewer a device than steps a chunk
+PRESET = replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, batch_size=8))
+"""Of a batch a device has fewer examples than a chunk has steps, so that neither is taken for the other."""
 
 
 def train(strategy: str) -> dict:

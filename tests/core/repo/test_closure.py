@@ -5,7 +5,7 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.core.database import decode_formatted
+from mu2net_core.repo.core.format import decode_formatted
 from mu2net_core.repo.remotes.closure import Knowledge, Node, collect, load_manifest, needs, walk
 from mu2net_core.repo.remotes.tracking import Tracking
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
