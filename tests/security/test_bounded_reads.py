@@ -26,6 +26,8 @@ from mu2net_core.storage.schemes import open_remote
 ENDLESS = 256 * 2**20
 """Bytes after which the tests' server gives up: far more than may be read, and still soon over if all of it is."""
 LIMIT = 2**20
+UNREAD = 40 * 2**20
+"""Bytes that may be on their way and are read by nobody: a receiver's buffer grows to 32 MiB on some machines."""
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -114,7 +116,7 @@ def test_an_object_that_does_not_end_is_left_at_its_limit(
     server.is_chunked = is_chunked
     with pytest.raises((CorruptObjectError, StorageError), match=r"larger than the size limit|goes on sending"):
         store.read(key, limit=LIMIT)
-    assert server.sent < LIMIT + MOST_ANSWER / 2
+    assert server.sent < LIMIT + UNREAD
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
@@ -141,9 +143,11 @@ def test_an_error_that_does_not_end_is_an_error(store: FsspecStore, server: Serv
 
 def test_a_download_of_the_web_ends_at_its_limit(server: Server, tmp_path: Path) -> None:
     server.is_chunked = True  # else its size is told before
+    taken = list[int]()
     with pytest.raises(CorruptObjectError, match="larger than the size limit"):
-        download(f"{server.url}/a.npz", tmp_path / "a.npz", limit=LIMIT)
-    assert server.sent < LIMIT + MOST_ANSWER / 2
+        download(f"{server.url}/a.npz", tmp_path / "a.npz", limit=LIMIT, progress=lambda done, _: taken.append(done))
+    assert max(taken) <= LIMIT
+    assert server.sent < LIMIT + UNREAD
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,7 +223,7 @@ def test_a_download_from_a_bucket_takes_no_more_than_the_object_has(
     monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.url)
     download("s3://bucket/a.npz", tmp_path / "a.npz", limit=LIMIT)
     assert (tmp_path / "a.npz").stat().st_size == 1000
-    assert bucket.sent < MOST_ANSWER / 2
+    assert bucket.sent < UNREAD
 
 
 class Tricky(BaseHTTPRequestHandler):
