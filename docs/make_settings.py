@@ -59,7 +59,7 @@ def presets_table() -> str:
     keys = [f"{ARCHITECTURE}{name}" for name in ("image", "patch", "width", "heads", "mlp")]
     keys += ["default.num_layers", "space.num_layers", "space.image_size"]
     keys += [f"evolve.{name}" for name in ("generations", "children", "validations", "batch_size", "samples_cap")]
-    keys += ["evolve.validation_cap", "evolve.probes", "evolve.refit", "default.copy_all"]
+    keys += ["evolve.validation_cap", "evolve.probes", "evolve.refit_from", "default.copy_all"]
     keys += ["default.mu", "default.learning_rate", "default.momentum"]
     values = {name: preset_values(preset) for name, preset in PRESETS.items()}
     rows = [[f"`{key}`", *(_shown(found.get(key, "-")) for found in values.values())] for key in keys]

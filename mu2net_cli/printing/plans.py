@@ -33,13 +33,15 @@ def _task_lines(task: TaskPlan) -> Iterator[str]:
         f"{task.task} (preset {task.preset}): {counted(task.iterations, 'iteration')} of "
         f"{counted(task.generations, 'generation')} of {counted(task.children, 'child')}{begun}"
     )
-    trained = "all children and the refit" if task.refit else "all children"
+    trained = "all children" + (f" and the {'refit' if task.refits == 1 else 'refits'}" if task.refits else "")
     yield (
         f"  each child {counted(schedule.cycles, 'cycle')} of {counted(schedule.steps, 'step')} of {schedule.batch} "
         f"examples ({schedule.examples} in all); {trained} take about {duration(task.train_s)}"
     )
-    if task.refit:
-        yield "  the best one is trained once more in the end, on validation examples, too"
+    if task.refits:
+        last = "the last iteration" if task.refits == 1 else f"each of the last {task.refits} iterations"
+        which = "" if task.refits == task.iterations else f" of {last}"
+        yield f"  the best one{which} is trained once more in the end, on validation examples, too"
     own = ["its own model"] if task.own_model else []
     models = [
         *own,

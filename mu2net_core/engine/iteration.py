@@ -133,7 +133,7 @@ def run_iteration(
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)
-        refit = shop.preset.training.refit / state.children  # as long as one of them
+        refit = shop.preset.training.refits(shop.task, state.iteration) / state.children  # as long as one of them
         on_event(
             GenerationFinished(
                 task=state.task,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Architecture, Scorer
+from mu2net_core.objects import Architecture, Scorer, Task
 from mu2net_core.search import DEFAULT_METHOD, SearchSpace
 
 __all__ = ["Preset", "TrainingConfig", "short_cycles"]
 
 _LARGEST = 2**31
-_CAN_BE_ZERO = frozenset({"probes"})
+_CAN_BE_ZERO = frozenset({"probes", "refit_from"})
+_WORTH_LEARNING = 1 / 20
+"""Of so many examples more, in relation to those that children learn from, a refit is worth its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,9 @@ class TrainingConfig:
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
             of a new task of classes, so that it rather begins from those that suit it; 0 tries none.
-        refit: whether an iteration's best model is trained once more as it was, on validation examples, too; that is
-            the one which is used, and children are still made from the one that did not see them.
+        refit_from: the first iteration of a task whose best model, where it is new, is trained once more as it was, on
+            validation examples, too: that is the one which is used, and children are still made from the one that did
+            not see them; 1 refits that of every iteration, 0 none, nor does a task with few of them.
         method: what plans generations: the papers' method, random search, tpe, or one that another package offers.
     """
 
@@ -48,7 +51,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     population_cap: int = 64
     probes: int = 0
-    refit: bool = False
+    refit_from: int = 0
     method: str = DEFAULT_METHOD
 
     def __post_init__(self) -> None:
@@ -62,8 +65,13 @@ class TrainingConfig:
                 expected = f"at most {_LARGEST}" if value > _LARGEST else least
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
+    def refits(self, task: Task, iteration: int) -> bool:
+        """Returns whether the best model of an iteration on ``task`` is trained once more, if it is new."""
+        more, examples = (task.splits[split].num_examples for split in ("validation", "train"))
+        return 0 < self.refit_from <= iteration and more >= _WORTH_LEARNING * examples
 
-def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit: bool = False) -> TrainingConfig:
+
+def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit_from: int = 0) -> TrainingConfig:
     """Returns how small models are trained that begin with random numbers: few children, and probes for the first.
 
     Args:
@@ -71,7 +79,7 @@ def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit: bo
         batch_size: examples per step.
         validations: training cycles per child. The best of several on few examples is often only the luckiest, and
             before the last the learning rate is still high.
-        refit: whether the best model learns from validation examples, too, in the end.
+        refit_from: the first iteration whose best model learns from validation examples, too, in the end; 0 is none.
     """
     return TrainingConfig(
         generations=3,
@@ -81,7 +89,7 @@ def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit: bo
         samples_cap=steps * batch_size,
         min_steps=steps,
         probes=8,
-        refit=refit,
+        refit_from=refit_from,
     )
 
 

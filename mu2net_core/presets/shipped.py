@@ -183,6 +183,7 @@ def _convnet(
             epochs=_EPOCHS,
             samples_cap=_LONGEST * steps * _BATCH,
             probes=8,
+            refit_from=2,
         ),
     )
 

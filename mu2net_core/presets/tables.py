@@ -74,7 +74,7 @@ def table_presets(
         crossing=True,
     )
     curves = SearchSpace(values={**space.values, **_CURVES_VALUES}, defaults={**space.defaults, **_CURVES})
-    brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH, validations=1, refit=True)
+    brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH, validations=1, refit_from=1)
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
         usual = Preset(

@@ -134,10 +134,10 @@ def test_usage_errors_look_like_all_others(run) -> None:
 
 
 def test_a_command_that_needs_another_one_says_which_there_are(run) -> None:
-    result = run("config", "evolve.refit", "true")
+    result = run("config", "evolve.refit_from", "1")
     assert result.code == 2
     assert result.err.splitlines()[1:] == [
-        "error: No such command 'evolve.refit'.",
+        "error: No such command 'evolve.refit_from'.",
         "hint: mu2net config goes on with get or set or unset or list: mu2net config --help",
     ]
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import inf, nan
 
 import pytest
@@ -9,6 +9,7 @@ from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.nn import family_named
 from mu2net_core.objects import PREPARATION
 from mu2net_core.presets import PRESETS, Preset, TrainingConfig, preset_named, preset_values, with_settings
+from mu2net_core.testing.building.samples import sample_task
 
 MINI = preset_named("vit-mini")
 
@@ -228,6 +229,18 @@ def test_the_papers_presets_probe_nothing_and_copy_layers_one_by_one() -> None:
 def test_training_needs_positive_numbers() -> None:
     with pytest.raises(InvalidInputError, match=r"evolve\.batch_size: expected a positive number, got 0"):
         TrainingConfig(batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "iteration", "validation", "refits"),
+    [(0, 9, 50, False), (1, 1, 50, True), (2, 1, 50, False), (2, 2, 50, True), (2, 7, 50, True), (2, 2, 49, False)],
+)
+def test_models_are_refit_from_an_iteration_on_where_that_adds_a_twentieth_of_the_examples(
+    first: int, iteration: int, validation: int, refits: bool
+) -> None:
+    task, sizes = sample_task("a"), {"train": 1000, "validation": validation, "test": 1}
+    splits = {split: replace(told, num_examples=sizes[split]) for split, told in task.splits.items()}
+    assert TrainingConfig(refit_from=first).refits(replace(task, splits=splits), iteration) is refits
 
 
 @pytest.mark.parametrize(

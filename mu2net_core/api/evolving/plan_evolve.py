@@ -36,7 +36,7 @@ class TaskPlan:
         done: generations that an interrupted iteration has behind it; it goes on first.
         generations: of an iteration.
         children: of a generation.
-        refit: whether the best of them is trained once more, on validation examples, too.
+        refits: how many of the iterations train the best model once more, on validation examples, too.
         schedule: how each child is trained.
         own_model: whether the task has a model that children can come from.
         other_tasks: whose models may be parents, too.
@@ -52,7 +52,7 @@ class TaskPlan:
     done: int = 0
     generations: int
     children: int
-    refit: bool
+    refits: int
     schedule: Schedule
     own_model: bool
     other_tasks: tuple[str, ...]
@@ -151,6 +151,8 @@ def _plan(
     done = 0 if state is None else state.generation
     generations = training.generations if state is None else state.generations
     count = (options.rounds * generations - done) * training.children
+    first = head.commit.iteration + 1 if state is None else state.iteration
+    refits = sum(training.refits(head.task, first + later) for later in range(options.rounds))
     parents, size_bytes = tried.parents.of(system, name), stored_bytes(preset, head.task.output.size)
     return TaskPlan(
         task=name,
@@ -159,7 +161,7 @@ def _plan(
         done=done,
         generations=generations,
         children=training.children,
-        refit=training.refit,
+        refits=refits,
         schedule=schedule,
         own_model=parents.heads[name].model is not None,
         other_tasks=tuple(
@@ -168,9 +170,9 @@ def _plan(
             if other != name and one.model is not None and parents.may_use(name, one.model)
         ),
         roots=tuple(root for root, oid in sorted(repo.refs.roots().items()) if oid in parents.roots),
-        train_s=(count + options.rounds * training.refit) * _child_s(head, training, schedule, tried),
-        kept_bytes=options.rounds * (1 + training.refit) * size_bytes,
-        most_bytes=(min(generations * training.children, training.population_cap) + training.refit) * size_bytes,
+        train_s=(count + refits) * _child_s(head, training, schedule, tried),
+        kept_bytes=(options.rounds + refits) * size_bytes,
+        most_bytes=(min(generations * training.children, training.population_cap) + (refits > 0)) * size_bytes,
     )
 
 

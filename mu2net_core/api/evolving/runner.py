@@ -188,7 +188,7 @@ class Runner:
         None where none is wanted; where the model is not new, as what it was made from within its iteration is gone;
         and as ``engine.refit`` says.
         """
-        if not self.preset.training.refit or winner.model.is_retained:
+        if winner.model.is_retained or not self.preset.training.refits(head.task, state.iteration):
             return None
         members = {member.id: member for member in (*state.population.past, *state.population.members)}
 

@@ -169,14 +169,14 @@ def world(tmp_path: Path, cache_dir: Path) -> Callable[..., World]:
 def refitting(world, planted):
     """Returns a world whose ``repo`` has the task digits, whose models are refit after an iteration."""
     del planted
-    return world(MU2NET_EVOLVE_REFIT="true")
+    return world(MU2NET_EVOLVE_REFIT_FROM="1")
 
 
 @pytest.fixture(scope="session")
 def refit_folder(planted_folder: Path, tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     """Returns the folder of such a world after one iteration with seed 1."""
     folder = Path(shutil.copytree(planted_folder, tmp_path_factory.mktemp("refit"), dirs_exist_ok=True))
-    world = World.at(folder, cache_dir, MU2NET_EVOLVE_REFIT="true")
+    world = World.at(folder, cache_dir, MU2NET_EVOLVE_REFIT_FROM="1")
     world.evolve(world.open(), seed=1)
     return folder
 
@@ -185,4 +185,4 @@ def refit_folder(planted_folder: Path, tmp_path_factory: pytest.TempPathFactory,
 def refit(refit_folder: Path, tmp_path: Path, world):
     """Returns such a world after one iteration with seed 1."""
     shutil.copytree(refit_folder, tmp_path, dirs_exist_ok=True)
-    return world(MU2NET_EVOLVE_REFIT="true")
+    return world(MU2NET_EVOLVE_REFIT_FROM="1")

@@ -1,4 +1,4 @@
-"""``evolve.refit``: what is used has learned from validation examples, too; what evolution goes on from has not."""
+"""``evolve.refit_from``: what is used learned from validation examples, too; what evolution goes on from did not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mu2net_cli.printing.plans import plan_lines
-from mu2net_core.api.evolving.plan_evolve import EvolvePlan, plan_evolve
+from mu2net_core.api.evolving.plan_evolve import EvolvePlan, TaskPlan, plan_evolve
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.looking.leaderboard import leaderboard
@@ -36,6 +36,10 @@ NOTHING = {"train_s": 1.0, "compile_s": 1.0, "memory_bytes": None, "left_out": {
 
 def head_commit(repo: Repository) -> Commit:
     return load_system(repo).heads["digits"].commit
+
+
+def told_of(task: TaskPlan) -> list[str]:
+    return list(plan_lines(EvolvePlan(tasks=(task,), **NOTHING)))
 
 
 def test_what_is_used_is_the_refit_and_what_children_are_made_from_is_what_was_validated(refitting) -> None:
@@ -64,6 +68,20 @@ def test_what_is_used_is_the_refit_and_what_children_are_made_from_is_what_was_v
         oid = repo.objects.model(oid).parent
     assert refit.model not in line
     assert refitting.is_clean(repo)
+
+
+def test_where_the_second_iteration_is_the_first_to_end_so_it_is(world, planted) -> None:
+    repo, later = planted.open(), world(MU2NET_EVOLVE_REFIT_FROM="2")
+    twice = EvolveOptions(iterations=2)
+    (plan,) = plan_evolve(repo, later.context, ["digits"], twice).tasks
+    assert (plan.iterations, plan.refits) == (2, 1)
+    assert any("the best one of the last iteration is trained" in line for line in told_of(plan))
+    later.evolve(repo, seed=1)
+    assert [entry.event for entry in log(repo, "digits")] == ["iteration", "add"]
+    later.evolve(repo, seed=2)
+    assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "iteration", "add"]
+    report = replay(repo, later.context, "digits")
+    assert (report.outcome, report.differences) == ("same", ())
 
 
 def test_both_are_done_again_by_replay(refit) -> None:
@@ -222,9 +240,8 @@ def test_a_plan_counts_the_refit(refitting, planted) -> None:
     with_it, without = (plan_evolve(repo, one.context, ["digits"], options).tasks[0] for one in (refitting, planted))
     assert with_it.kept_bytes == 2 * without.kept_bytes
     assert (with_it.most_bytes, without.most_bytes) == (5 * without.kept_bytes, 4 * without.kept_bytes)
-    assert (with_it.refit, without.refit) == (True, False)
-    told = [line for task in (with_it, without) for line in plan_lines(EvolvePlan(tasks=(task,), **NOTHING))]
-    assert sum("trained once more in the end" in line for line in told) == 1
+    assert (with_it.refits, without.refits) == (1, 0)
+    assert [any("the best one is" in line for line in told_of(task)) for task in (with_it, without)] == [True, False]
 
 
 @pytest.mark.parametrize("change", ["another", "no refit", "not the one before"])

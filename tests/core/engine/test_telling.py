@@ -50,7 +50,7 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
 
 def test_the_time_that_is_left_is_that_of_a_refit_too(bench: Workbench, system: System) -> None:
     watch, shop = Watch(), bench.workshop("a")
-    preset = replace(shop.preset, training=replace(shop.preset.training, refit=True))
+    preset = replace(shop.preset, training=replace(shop.preset.training, refit_from=1))
     run(bench, system, begin(system, generations=2, children=2), watch, shop=replace(shop, preset=preset))
     first, last = (event for event in watch.events if isinstance(event, GenerationFinished))
     assert first.eta_s == pytest.approx(1.5 * first.wall_s)
