@@ -311,7 +311,7 @@ PRESETS: Mapping[str, Preset] = {
             "convnet-32",
             "A ConvNet for characters and other small images of 28x28 or 32x32.",
             patch=4,
-            images=(28, 32),  # of 48 an iteration takes up to three times as long, and brought nothing (docs/experiments.md)
+            images=(28, 32),  # of 48 an iteration takes up to three times as long, for nothing (docs/experiments.md)
             image=32,
         ),
         _convnet(

@@ -102,16 +102,13 @@ class ParentCheck:
     def _is_foreign(self, model: Model) -> bool:
         """Returns whether a model is of another preset, and of other sizes than children of this one can have.
 
-        Presets that differ in their images alone have layers in common: a model for images of a size that both have.
+        Presets that differ in their images alone have layers in common: a child's images have a size of its own one.
         """
-        mine, image, size = self.preset.architecture, "image", self.family.vocabulary.input
+        mine, image = self.preset.architecture, "image"
         if model.architecture.name != mine.name:
             return True
         own, theirs = (_made_here(one.config) for one in (mine, model.architecture))
-        if theirs == own:
-            return False
-        alike = {**theirs, image: own.get(image)} == {image: None, **own}
-        return not alike or model.hyperparameters.get(size) not in self.preset.space.values.get(size, ())
+        return {**theirs, image: own.get(image)} != {image: None, **own}
 
     def _why_unfit(self, model: Model, task: Task | None) -> str | None:
         if (unknown := unknown_in(model)) is not None:

@@ -63,11 +63,12 @@ def task_of(repo: Repository) -> Task:
 
 
 def improved(repo: Repository, here, told: list[str], **asked: Any) -> tuple[IterationResult, Commit]:
-    """Returns what one iteration of an agent came to, and its commit."""
+    """Returns what one iteration of an agent came to, and its commit, which that of a refit may follow."""
     context = replace(here.context, warn=told.append)
     options = EvolveOptions(generations=1, children=1, validations=1, seed=1, **asked)
     (iteration,) = evolve(repo, context, ["light"], options).iterations
-    return iteration, repo.objects.commit(iteration.commit)
+    commit = repo.objects.commit(iteration.commit)
+    return iteration, commit if commit.refit_of is None else repo.objects.commit(commit.parents[0])
 
 
 IDLE: Mapping[str, Any] = {"space": {"learning_rate": (1e-12,)}}
@@ -107,7 +108,8 @@ def test_what_was_told_of_a_head_of_another_preset_does_not_keep_a_better_model_
     improved(repo, here, told, **IDLE)
     monkeypatch.setattr(Runner, "as_here", lambda _self, _head, member, *, workspace: measured_as(member, 0.0, 12))
     better, commit = improved(repo, here, told, slot=1, preset="convnet-16", space={"learning_rate": (0.01,)})
-    assert (better.improved, commit.improved, commit.model) == (True, True, better.model)
+    made = repo.objects.model(better.model)
+    assert (better.improved, commit.improved, commit.model) == (True, True, made.refit_of or better.model)
     monkeypatch.setattr(Runner, "as_here", lambda _self, _head, member, *, workspace: measured_as(member, 1.0, 12))
     worse, commit = improved(repo, here, told, **IDLE)
     assert (worse.improved, commit.improved, commit.model) == (False, False, better.model)
