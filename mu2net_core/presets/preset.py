@@ -12,8 +12,8 @@ __all__ = ["Preset", "TrainingConfig", "short_cycles"]
 
 _LARGEST = 2**31
 _CAN_BE_ZERO = frozenset({"probes", "refit_from"})
-_WORTH_LEARNING = 1 / 20
-"""Of so many examples more, in relation to those that children learn from, a refit is worth its time."""
+_LEAST_MORE = 1 / 20
+"""Fewer examples more, in relation to those that children learn from, are no reason to train once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,8 @@ class TrainingConfig:
             of a new task of classes, so that it rather begins from those that suit it; 0 tries none.
         refit_from: the first iteration of a task whose best model, where it is new, is trained once more as it was, on
             validation examples, too: that is the one which is used, and children are still made from the one that did
-            not see them; 1 refits that of every iteration, 0 none, nor does a task with few of them.
+            not see them; 1 is every iteration, 0 none. No task has refits whose validation examples are fewer than a
+            twentieth of its training examples.
         method: what plans generations: the papers' method, random search, tpe, or one that another package offers.
     """
 
@@ -60,7 +61,7 @@ class TrainingConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             is_off = value == 0 and field.name in _CAN_BE_ZERO
-            if not isinstance(value, (str, bool)) and not is_off and not 0 < value <= _LARGEST:
+            if not isinstance(value, str) and not is_off and not 0 < value <= _LARGEST:
                 least = "0 or a positive number" if field.name in _CAN_BE_ZERO else "a positive number"
                 expected = f"at most {_LARGEST}" if value > _LARGEST else least
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
@@ -68,7 +69,7 @@ class TrainingConfig:
     def refits(self, task: Task, iteration: int) -> bool:
         """Returns whether the best model of an iteration on ``task`` is trained once more, if it is new."""
         more, examples = (task.splits[split].num_examples for split in ("validation", "train"))
-        return 0 < self.refit_from <= iteration and more >= _WORTH_LEARNING * examples
+        return 0 < self.refit_from <= iteration and more >= _LEAST_MORE * examples
 
 
 def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit_from: int = 0) -> TrainingConfig:

@@ -45,12 +45,16 @@ def begin(folder: Path, tasks: Sequence[Subject], data: Path, is_small: bool) ->
 
 
 def run_of(folder: Path) -> Run:
-    """Returns what the commits of a repository tell."""
+    """Returns what the commits of a repository tell; a refit is the end of its iteration."""
     repo = m.open(folder)
-    names = [task.name for task in repo.tasks()]
-    logs = {name: [entry for entry in reversed([*repo.log(name)]) if entry.run is not None] for name in names}
-    lengths = {name: [_took(entry) for entry in log] for name, log in logs.items()}
-    return Run(test={name: [entry.test or 0.0 for entry in log] for name, log in logs.items()}, lengths=lengths)
+    test, lengths = dict[str, list[float]](), dict[str, list[float]]()
+    for name in (task.name for task in repo.tasks()):
+        log = list(reversed([*repo.log(name)]))
+        refits = {entry.parents[0]: entry for entry in log if entry.event == "refit"}
+        ended = [(entry, refits.get(entry.commit)) for entry in log if entry.run is not None]
+        test[name] = [(refit or entry).test or 0.0 for entry, refit in ended]
+        lengths[name] = [_took(entry) + (0.0 if refit is None else _took(refit)) for entry, refit in ended]
+    return Run(test=test, lengths=lengths)
 
 
 def _took(entry: m.LogEntry) -> float:

@@ -102,13 +102,17 @@ class ParentCheck:
     def _is_foreign(self, model: Model) -> bool:
         """Returns whether a model is of another preset, and of other sizes than children of this one can have.
 
-        Presets that differ in their images alone have layers in common: a child's images have a size of its own one.
+        Presets that differ in their images alone have layers in common, where the search space says what sizes a
+        child's images have.
         """
-        mine, image = self.preset.architecture, "image"
+        mine, image, size = self.preset.architecture, "image", self.family.vocabulary.input
         if model.architecture.name != mine.name:
             return True
         own, theirs = (_made_here(one.config) for one in (mine, model.architecture))
-        return {**theirs, image: own.get(image)} != {image: None, **own}
+        if theirs == own:
+            return False
+        alike = {**theirs, image: own.get(image)} == {image: None, **own}
+        return not alike or size not in self.preset.space.values
 
     def _why_unfit(self, model: Model, task: Task | None) -> str | None:
         if (unknown := unknown_in(model)) is not None:

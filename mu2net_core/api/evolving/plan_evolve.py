@@ -151,8 +151,7 @@ def _plan(
     done = 0 if state is None else state.generation
     generations = training.generations if state is None else state.generations
     count = (options.rounds * generations - done) * training.children
-    first = head.commit.iteration + 1 if state is None else state.iteration
-    refits = sum(training.refits(head.task, first + later) for later in range(options.rounds))
+    refits = _refits(head, training, options.rounds, left)
     parents, size_bytes = tried.parents.of(system, name), stored_bytes(preset, head.task.output.size)
     return TaskPlan(
         task=name,
@@ -174,6 +173,17 @@ def _plan(
         kept_bytes=(options.rounds + refits) * size_bytes,
         most_bytes=(min(generations * training.children, training.population_cap) + (refits > 0)) * size_bytes,
     )
+
+
+def _refits(head: Head, training: TrainingConfig, rounds: int, left: Leftover | None) -> int:
+    """Returns how many iterations would end with a refit, that which is unfinished among them."""
+    if left is None or left.state is None:
+        behind, unfinished = head.commit.iteration, False
+    else:
+        behind, own = left.state.iteration, training if left.preset is None else left.preset.training
+        unfinished = own.refits(head.task, behind)
+        rounds, behind = rounds - 1, max(behind, head.commit.iteration)
+    return unfinished + sum(training.refits(head.task, behind + later + 1) for later in range(rounds))
 
 
 def _child_s(head: Head, training: TrainingConfig, schedule: Schedule, tried: Tried) -> float:

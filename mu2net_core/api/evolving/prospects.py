@@ -32,12 +32,14 @@ class Prospects:
         return self._known[name][1]
 
     def _read(self, head: Head) -> Prospect:
-        commits = [self.repo.objects.commit(oid) for oid in ancestry(self.repo.objects, [head.commit_id])]
-        iterations = sorted(filter(self._is_iteration, commits), key=lambda one: one.finished_at)
+        commits = {oid: self.repo.objects.commit(oid) for oid in ancestry(self.repo.objects, [head.commit_id])}
+        refits_s = {one.parents[0]: one.device_s for one in commits.values() if one.refit_of is not None}
+        iterations = [(oid, commit) for oid, commit in commits.items() if self._is_iteration(commit)]
+        in_turn = sorted(iterations, key=lambda one: one[1].finished_at)
         return Prospect(
             task=head.task.name,
             score=self._score(head.commit),
-            gains=tuple(self._gain(commit) for commit in iterations),
+            gains=tuple(self._gain(commit, refits_s.get(oid, 0.0)) for oid, commit in in_turn),
         )
 
     def _is_iteration(self, commit: Commit) -> bool:
@@ -46,12 +48,12 @@ class Prospects:
             return False
         return commit.iteration > self.repo.objects.commit(commit.parents[0]).iteration
 
-    def _gain(self, commit: Commit) -> Gain:
+    def _gain(self, commit: Commit, refit_s: float) -> Gain:
         """Returns by how much an iteration's model is better than the one it began with; a first one, than none."""
         before = self._score(self.repo.objects.commit(commit.parents[0]))
         after = self._score(commit)
         gained = 0.0 if after is None else max(after - (before or 0.0), 0.0)
-        return Gain(score=gained, device_s=commit.device_s)
+        return Gain(score=gained, device_s=commit.device_s + refit_s)
 
     def _score(self, commit: Commit) -> float | None:
         try:

@@ -13,8 +13,8 @@ from mu2net_core.search import SearchSpace
 __all__ = ["tiny_presets"]
 
 _SIZES = {"stem": 4, "conv_width": 8, "width": 16, "heads": 2, "mlp": 16}
-_PATCHES = {"convnet-8": 4, "convnet-16": 8}
-"""By preset how much of an image is a token: there are four of them."""
+_PATCHES = {"convnet-8": 4, "convnet-16": 8, "convnet-32": 16, "convnet-64": 16}
+"""By preset how much of an image is a token: there are four of them, or nine."""
 
 _TABLE_SIZES = {"values": 64, "width": 16, "heads": 2, "mlp": 16}
 _TEXT_SIZES = {"rows": 64, "row_width": 8, "positions": 16, "width": 16, "heads": 2, "mlp": 16}
@@ -25,7 +25,7 @@ _ENCODER_SIZES = {"width": 16, "heads": 2, "mlp": 24}
 def tiny_presets() -> Iterator[None]:
     """Makes some presets tiny.
 
-    These are ``convnet-8``, ``convnet-16``, ``text-128``, ``table-8``, ``curves-8`` and ``bert-s``. They have one
+    These are ``convnet-8`` to ``convnet-64``, ``text-128``, ``table-8``, ``curves-8`` and ``bert-s``. They have one
     block, and nothing that mutations could change.
     """
     small = {name: _tiny(preset_named(name), {**_SIZES, "patch": size}, {}) for name, size in _PATCHES.items()}

@@ -38,6 +38,7 @@ from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, encode
 from mu2net_core.presets import PRESETS, preset_named
 from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.search import population
 from mu2net_core.testing.building.compiling import quick_compiler
 from mu2net_core.testing.building.tiny import tiny_presets
 
@@ -188,6 +189,23 @@ def test_tasks_of_several_presets_are_evolved_together_repeated_and_measured(her
     assert evaluate(repo, here.context, "light16").accuracy == evolved[1].test
     rm_task(repo, here.context, "light8")
     assert add(repo, here, 8).model_id == evolved[0].model  # the same task still, preset included
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_photos_taught_becomes_a_model_of_small_images(
+    here, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(repo, here, 32, name="photos", preset="convnet-64")
+    config.set_(repo, here.context, "evolve.min_steps", "30")
+    (taught,) = evolve(repo, here.context, ["photos"], ONE).iterations
+    add(repo, here, 32, name="small")
+    monkeypatch.setattr(population, "best_probed", lambda candidates, _probed: candidates[0])
+    (made,) = evolve(repo, here.context, ["small"], ONE).iterations
+    child, parent = repo.objects.model(made.model), repo.objects.model(taught.model)
+    assert child.parent == taught.model
+    assert [model.hyperparameters["image_size"] for model in (child, parent)] == [32, 48]
+    assert {ref.name for ref in child.components} == {ref.name for ref in parent.components}
+    assert replay(repo, here.context, "small").outcome == "same"
 
 
 @pytest.mark.usefixtures("tiny")

@@ -11,6 +11,7 @@ import pytest
 
 from mu2net_cli.printing.plans import plan_lines
 from mu2net_core.api.evolving.plan_evolve import EvolvePlan, TaskPlan, plan_evolve
+from mu2net_core.api.evolving.prospects import Prospects
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.looking.leaderboard import leaderboard
@@ -36,6 +37,11 @@ NOTHING = {"train_s": 1.0, "compile_s": 1.0, "memory_bytes": None, "left_out": {
 
 def head_commit(repo: Repository) -> Commit:
     return load_system(repo).heads["digits"].commit
+
+
+def at_generation_end(event: Event) -> None:
+    if isinstance(event, GenerationFinished):
+        raise KeyboardInterrupt
 
 
 def told_of(task: TaskPlan) -> list[str]:
@@ -77,11 +83,37 @@ def test_where_the_second_iteration_is_the_first_to_end_so_it_is(world, planted)
     assert (plan.iterations, plan.refits) == (2, 1)
     assert any("the best one of the last iteration is trained" in line for line in told_of(plan))
     later.evolve(repo, seed=1)
+    (plan,) = plan_evolve(repo, later.context, ["digits"], twice).tasks
+    assert (plan.iterations, plan.refits) == (2, 2)
+    assert any("all children and the refits take" in line for line in told_of(plan))
     assert [entry.event for entry in log(repo, "digits")] == ["iteration", "add"]
+    with pytest.raises(KeyboardInterrupt):
+        later.evolve(repo, seed=2, on_event=at_generation_end)
+    (plan,) = plan_evolve(repo, later.context, ["digits"], replace(twice, seed=2)).tasks
+    assert (plan.done, plan.iterations, plan.refits) == (1, 2, 2)
     later.evolve(repo, seed=2)
     assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "iteration", "add"]
+    refit, iteration = (repo.objects.commit(entry.commit) for entry in list(log(repo, "digits"))[:2])
+    gained = Prospects(repo=repo).of(load_system(repo).heads["digits"]).gains
+    assert [gain.device_s for gain in gained][-1] == iteration.device_s + refit.device_s > iteration.device_s
     report = replay(repo, later.context, "digits")
     assert (report.outcome, report.differences) == ("same", ())
+
+
+def test_a_task_with_few_examples_more_is_not_refit(refitting, tmp_path: Path) -> None:
+    repo, told = refitting.open(), list[Event]()
+    sizes = {"train": 200, "validation": 9, "test": 10}
+    labels = {f"y_{split}": np.arange(size) % 2 for split, size in sizes.items()}
+    images = {
+        f"x{name[1:]}": (200 * label[:, None, None] * np.ones((8, 8))).astype("u1") for name, label in labels.items()
+    }
+    np.savez(tmp_path / "few.npz", **images, **labels)
+    add_task(repo, refitting.context, f"npz:{tmp_path / 'few.npz'}")
+    (plan,) = plan_evolve(repo, refitting.context, ["few"], EvolveOptions()).tasks
+    assert plan.refits == 0
+    refitting.evolve(repo, ["few"], seed=1, on_event=told.append)
+    assert [entry.event for entry in log(repo, "few")] == ["iteration", "add"]
+    assert [event.eta_s for event in told if isinstance(event, GenerationFinished)][-1] == 0.0
 
 
 def test_both_are_done_again_by_replay(refit) -> None:

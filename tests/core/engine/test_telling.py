@@ -55,6 +55,11 @@ def test_the_time_that_is_left_is_that_of_a_refit_too(bench: Workbench, system: 
     first, last = (event for event in watch.events if isinstance(event, GenerationFinished))
     assert first.eta_s == pytest.approx(1.5 * first.wall_s)
     assert last.eta_s == pytest.approx(0.5 * last.wall_s)
+    later = replace(preset, training=replace(preset.training, refit_from=2))
+    watch = Watch()
+    run(bench, system, begin(system, generations=1, children=2), watch, shop=replace(shop, preset=later))
+    (only,) = (event for event in watch.events if isinstance(event, GenerationFinished))
+    assert only.eta_s == 0.0
 
 
 def test_every_event_says_of_which_task_iteration_and_generation_it_is(bench: Workbench, system: System) -> None:
