@@ -19,6 +19,7 @@ __all__ = [
     "draw_blueprint",
     "lineage",
     "num_params",
+    "onward_blueprint",
     "provisional_ref",
     "redraw_blueprint",
     "taught_itself",
@@ -107,6 +108,29 @@ def redraw_blueprint(
     specs = family.layers(model.architecture.config, model.hyperparameters, num_outputs)
     pairs, taught = zip(specs, model.components, strict=True), taught_itself(model, known)
     layers = tuple(_as_before(spec, ref, model, family, known, taught) for spec, ref in pairs)
+    return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
+
+
+def onward_blueprint(
+    model: Model,
+    *,
+    num_outputs: int,
+    family: ArchitectureFamily,
+    room: Room = Room(),  # noqa: B008 - frozen
+) -> Blueprint:
+    """Returns how the layers that a stored model trained itself are trained on from where they are.
+
+    Args:
+        model: as it is stored.
+        num_outputs: of its task's models.
+        family: of its architecture.
+        room: what other children should be trained by the same program.
+    """
+    specs = family.layers(model.architecture.config, model.hyperparameters, num_outputs)
+    layers = tuple(
+        LayerPlan(spec=spec, source=ref, trainable=ref.trainable, operation="clone" if ref.trainable else ref.operation)
+        for spec, ref in zip(specs, model.components, strict=True)
+    )
     return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
 
 

@@ -10,6 +10,7 @@ from mu2net_core.engine.blueprint import (
     Blueprint,
     draw_blueprint,
     lineage,
+    onward_blueprint,
     provisional_ref,
     redraw_blueprint,
     taught_itself,
@@ -109,6 +110,8 @@ def draft_all(
 def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -> tuple[Job, int] | None:
     """Returns the training of a stored model once more, and in how many steps; None if it is not known from what.
 
+    A retained model is trained on from where it is: of what it was made from nothing may be left but manifests.
+
     Args:
         shop: of its task.
         model: as it is stored.
@@ -122,15 +125,13 @@ def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -
         line += filter(None, map(find, fresh))
     family = shop.programs.family
     room = Room.of(shop.preset, family, shop.objective)
-    blueprint = redraw_blueprint(
-        model,
-        num_outputs=shop.task.output.size,
-        family=family,
-        known=known,
-        room=room.enough(int(model.hyperparameters.get(family.vocabulary.depth, 0))),
-    )
+    room = room.enough(int(model.hyperparameters.get(family.vocabulary.depth, 0)))
+    outputs = shop.task.output.size
+    blueprint = redraw_blueprint(model, num_outputs=outputs, family=family, known=known, room=room)
     if blueprint is None or model.seed is None:
         return None
+    if model.is_retained:
+        blueprint = onward_blueprint(model, num_outputs=outputs, family=family, room=room)
     job = Job(
         blueprint=blueprint,
         hyperparameters=model.hyperparameters,

@@ -108,6 +108,7 @@ def refit(
 ) -> Model | None:
     """Returns a stored model trained anew, in as many steps, on validation examples, too; its components are stored.
 
+    From what it was made from; or, if it was retained before, from where it is.
     That is how scikit-learn's searches end, and AutoGluon's ``refit_full``. None where a loss is not finite, where
     there are more examples than memory for two splits, and where what the model was made from is gone.
 

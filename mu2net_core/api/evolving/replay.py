@@ -22,7 +22,7 @@ from mu2net_core.api.evolving.comparison import (
     outcome_of,
     surroundings,
 )
-from mu2net_core.api.evolving.lines import retained_as, winner_of
+from mu2net_core.api.evolving.lines import earlier_models, retained_as, winner_of
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.evolving.view import AsOf
@@ -117,7 +117,7 @@ def replay(
     found = [_as_told(repo, one, commit.children) for one in (commit, refit) if one is not None]
     then, now = found[-1], came_out[-1]
     members = {member.id: member.manifest for member in state.population.members}
-    line = (*line_of(found[0].manifest, repo.objects.model), *_manifests(found[1:]))
+    line = (*_line(repo, commit), *_manifests(found[1:]))
     step, differences = first_difference(line, (*line_of(came_out[0].manifest, members.get), *_manifests(came_out[1:])))
     outcome = outcome_of(then, now)
     renamed = {} if winner is None or came_out[0].model is None else {winner: came_out[0].model}
@@ -150,6 +150,14 @@ def _as_told(repo: Repository, commit: Commit, children: Children) -> Replayed:
     """Returns what a commit says that an iteration with these ``children`` came to."""
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     return Replayed(model=commit.model, manifest=manifest, children=children)
+
+
+def _line(repo: Repository, commit: Commit) -> tuple[Model, ...]:
+    """Returns the models of an iteration that led to the one it came to; that one alone where it was there before."""
+    if commit.model is None:
+        return ()
+    model, before = repo.objects.model(commit.model), {oid for oid, _ in earlier_models(repo, commit.parents[0])}
+    return (model,) if commit.model in before else line_of(model, repo.objects.model)
 
 
 def _manifests(found: Sequence[Replayed]) -> tuple[Model, ...]:

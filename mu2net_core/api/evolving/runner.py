@@ -185,12 +185,16 @@ class Runner:
     ) -> tuple[Model, Measured] | None:
         """Returns the refit of an iteration's best model, and what it is worth on the test split.
 
-        None where none is wanted; where the model is not new, as what it was made from within its iteration is gone;
-        and as ``engine.refit`` says.
+        None where none is wanted; where the task keeps its refit, or a model of another preset; and as ``engine.refit``
+        says.
         """
-        if winner.model.is_retained or not self.preset.training.refits(head.task, state.iteration):
+        if not self.preset.training.refits(head.task, state.iteration):
             return None
         members = {member.id: member for member in (*state.population.past, *state.population.members)}
+        if winner.model.is_retained:
+            if head.refit is not None or winner.id != head.model_id or winner.id not in members:
+                return None
+            winner = Member(id=winner.id, model=winner.manifest)
 
         def find(oid: str) -> Model | None:
             if oid in members:

@@ -183,16 +183,31 @@ def test_asked_to_end_in_the_last_generation_it_is_refit_and_others_hear_that_it
     assert heard == sorted(set(heard))  # one sign of life more before each
 
 
-def test_a_model_of_an_earlier_iteration_stays_as_it_is(refitting, planted) -> None:
-    # Whatever it was made from within its iteration was not kept.
+def test_a_model_of_an_earlier_iteration_that_stays_the_best_is_trained_on(refitting, planted) -> None:
     repo = planted.open()
     planted.evolve(repo, seed=1)
     head = load_system(repo).heads["digits"]
     raised = repo.objects.put(replace(head.model, quality=1.0, score=1.0, validation_curve=(1.0,)))
     repo.refs.append("digits", repo.objects.put(replace(head.commit, model=raised)), after=repo.refs.head("digits"))
     (result,) = refitting.evolve(repo, seed=2).iterations
-    assert (result.improved, result.model) == (False, raised)
-    assert head_commit(repo).refit_of is None
+    commit, validated = head_commit(repo), repo.objects.model(raised)
+    assert (result.improved, commit.refit_of, result.model) == (False, raised, commit.model)
+    made = repo.objects.model(str(commit.model))
+    for before, after in zip(validated.components, made.components, strict=True):
+        assert (after.trainable, after.operation) == (
+            before.trainable,
+            "clone" if before.trainable else before.operation,
+        )
+        assert after.parent == before.id if after.trainable else after.id == before.id
+        steps = [ref.training["digits"].steps if "digits" in ref.training else 0 for ref in (before, after)]
+        assert steps[0] < steps[1] if after.trainable else steps[0] == steps[1]
+    report = replay(repo, refitting.context, "digits")
+    assert (report.outcome, report.differences) == ("same", ())
+    for told in (commit, made):
+        check(told, repo.objects, Arrivals.at(repo.identity, None))
+    kept = commit.model
+    refitting.evolve(repo, seed=3)
+    assert head_commit(repo).model == kept  # once
 
 
 def test_a_clone_has_both_and_goes_on_alike(refit, tmp_path: Path) -> None:
