@@ -125,6 +125,9 @@ def test_it_is_trained_anew_from_both_to_the_bit(bench: Workbench, plan_of, line
     again = refit(bench.workshop("a"), child, models.get)
     assert again is not None
     assert (again.components, again.merges) == (child.model.components, child.model.merges)
+    onward = refit(bench.workshop("a"), replace(child, model=replace(child.model, test_quality=0.5)), models.get)
+    assert onward is not None
+    assert (onward.component("block_0").operation, onward.merges) == ("clone", None)
     assert refit(bench.workshop("a"), child, {one.id: one.model for one in (root, mine)}.get) is None
     assert refit(bench.workshop("a"), child, {one.id: one.model for one in (root, theirs)}.get) is None
 

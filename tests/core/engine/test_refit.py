@@ -97,6 +97,19 @@ def test_a_child_of_ones_own_model_goes_on_from_that(bench: Workbench, plan_of, 
     assert again(shop, second, first, root).components == second.model.components
 
 
+def test_a_retained_model_is_trained_on_from_where_it_is_for_as_long_again(bench: Workbench, plan_of, system) -> None:
+    shop, root = bench.workshop(), bench.root()
+    child = trained(shop, plan_of(root, clones=("block_0",)), system)
+    made = again(shop, Member(id=child.id, model=replace(child.model, test_quality=0.5)), root)
+    assert {ref.trainable for ref in child.model.components} == {True, False}
+    for before, after in zip(child.model.components, made.components, strict=True):
+        if before.trainable:
+            assert (after.trainable, after.operation, after.parent) == (True, "clone", before.id)
+            assert after.training["a"].steps == 2 * before.training["a"].steps
+        else:
+            assert after == before
+
+
 def test_a_block_that_passed_on_what_it_got_does_so_again(bench: Workbench, plan_of, system, monkeypatch) -> None:
     def added(self: DenseFamily, mutation: str, hyperparameters: Mapping[str, Any]) -> str | None:
         return f"block_{hyperparameters['num_layers'] - 1}" if mutation == "grow:block" else None
