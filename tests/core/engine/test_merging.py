@@ -121,15 +121,16 @@ def test_it_is_trained_anew_from_both_to_the_bit(bench: Workbench, plan_of, line
     assert (ref.operation, ref.trainable, ref.parent) == (operation, True, source.model.component("block_0").id)
     assert child.model.merges
     monkeypatch.setattr(TaskData, "pooled", lambda self: self)
-    models = {one.id: one.model for one in lines}
-    again = refit(bench.workshop("a"), child, models.get)
+    models, shop = {one.id: one.model for one in lines}, bench.workshop("a")
+    new = replace(child, model=replace(child.model, test_quality=None))
+    again = refit(shop, new, models.get)
     assert again is not None
     assert (again.components, again.merges) == (child.model.components, child.model.merges)
-    onward = refit(bench.workshop("a"), replace(child, model=replace(child.model, test_quality=0.5)), models.get)
+    onward = refit(shop, child, models.get)  # it was retained
     assert onward is not None
     assert (onward.component("block_0").operation, onward.merges) == ("clone", None)
-    assert refit(bench.workshop("a"), child, {one.id: one.model for one in (root, mine)}.get) is None
-    assert refit(bench.workshop("a"), child, {one.id: one.model for one in (root, theirs)}.get) is None
+    assert refit(shop, new, {one.id: one.model for one in (root, mine)}.get) is None
+    assert refit(shop, new, {one.id: one.model for one in (root, theirs)}.get) is None
 
 
 def test_who_may_read_it_was_allowed_to_read_both(bench: Workbench, plan_of) -> None:
