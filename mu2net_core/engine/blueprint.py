@@ -12,7 +12,7 @@ from mu2net_core.engine.slots import LayerPlan, Room, Slot, SlotRow, own_row, sh
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objects import ComponentRef, Hyperparameter, Model, Mutation, Operation, Training
-from mu2net_core.search import ChildPlan, Merging, Partner
+from mu2net_core.search import ChildPlan, Partner
 
 __all__ = [
     "Blueprint",
@@ -21,7 +21,6 @@ __all__ = [
     "num_params",
     "onward_blueprint",
     "provisional_ref",
-    "redraw_blueprint",
     "taught_itself",
 ]
 
@@ -84,33 +83,6 @@ def draw_blueprint(
     return _assembled(layers, config, plan.hyperparameters, family, room)
 
 
-def redraw_blueprint(
-    model: Model,
-    *,
-    num_outputs: int,
-    family: ArchitectureFamily,
-    known: Mapping[str, ComponentRef],
-    room: Room = Room(),  # noqa: B008 - frozen
-) -> Blueprint | None:
-    """Returns how a stored model was built; None if a component that it was made from is not known.
-
-    Args:
-        model: as it is stored.
-        num_outputs: of its task's models.
-        family: of its architecture.
-        known: components by id, those of the models it descends from among them.
-        room: what other children should be trained by the same program.
-    """
-    needed = [ref.parent for ref in model.components if ref.trainable and ref.parent is not None]
-    needed += [merge.component for merge in (model.merges or {}).values()]
-    if not known.keys() >= set(needed):
-        return None
-    specs = family.layers(model.architecture.config, model.hyperparameters, num_outputs)
-    pairs, taught = zip(specs, model.components, strict=True), taught_itself(model, known)
-    layers = tuple(_as_before(spec, ref, model, family, known, taught) for spec, ref in pairs)
-    return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
-
-
 def onward_blueprint(
     model: Model,
     *,
@@ -149,35 +121,6 @@ def taught_itself(model: Model, known: Mapping[str, ComponentRef]) -> Training:
             after = ref.training.get(task, none)
             found.append(Training(steps=after.steps - before.steps, examples=after.examples - before.examples))
     return max(found, key=lambda one: one.steps)
-
-
-def _as_before(
-    spec: LayerSpec,
-    ref: ComponentRef,
-    model: Model,
-    family: ArchitectureFamily,
-    known: Mapping[str, ComponentRef],
-    taught: Training,
-) -> LayerPlan:
-    """Returns how a layer of a stored model was made, which was ``taught`` that much itself."""
-    if not ref.trainable:
-        return LayerPlan(spec=spec, source=ref, trainable=False, operation=ref.operation)
-    merge = (model.merges or {}).get(spec.name)
-    merging = None
-    if merge is not None:
-        after = ref.training.get(model.task or "", taught)
-        before = Training(steps=after.steps - taught.steps, examples=after.examples - taught.examples)
-        training = {**ref.training, model.task or "": before}
-        partner = Partner(model=merge.model, ref=known[merge.component], training=training)
-        merging = Merging(partner=partner, weight=merge.weight)
-    return LayerPlan(
-        spec=spec,
-        source=None if ref.parent is None else known[ref.parent],
-        trainable=True,
-        operation=ref.operation,
-        identity=ref.parent is None and _addition(spec, model.mutations, model.hyperparameters, family) is not None,
-        merging=merging,
-    )
 
 
 def _assembled(

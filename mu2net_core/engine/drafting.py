@@ -12,7 +12,6 @@ from mu2net_core.engine.blueprint import (
     lineage,
     onward_blueprint,
     provisional_ref,
-    redraw_blueprint,
     taught_itself,
 )
 from mu2net_core.engine.child import Job
@@ -25,7 +24,7 @@ from mu2net_core.objects import ComponentRef, Costs, Hyperparameter, Model, Syst
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Holdings, Partner, Population
 
-__all__ = ["Draft", "bring_sources", "draft_all", "grouped", "redraft"]
+__all__ = ["Draft", "bring_sources", "draft_all", "grouped", "onward"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +106,8 @@ def draft_all(
     return tuple(draw(child, plan) for child, plan in enumerate(plans))
 
 
-def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -> tuple[Job, int] | None:
-    """Returns the training of a stored model once more, and in how many steps; None if it is not known from what.
-
-    A retained model is trained on from where it is: of what it was made from nothing may be left but manifests.
+def onward(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -> tuple[Job, int] | None:
+    """Returns the training of a stored model from where it is, and of how many steps it was; None if nobody knows that.
 
     Args:
         shop: of its task.
@@ -124,14 +121,15 @@ def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -
         seen.update(fresh)
         line += filter(None, map(find, fresh))
     family = shop.programs.family
-    room = Room.of(shop.preset, family, shop.objective)
-    room = room.enough(int(model.hyperparameters.get(family.vocabulary.depth, 0)))
-    outputs = shop.task.output.size
-    blueprint = redraw_blueprint(model, num_outputs=outputs, family=family, known=known, room=room)
-    if blueprint is None or model.seed is None:
+    if model.seed is None or not known.keys() >= {ref.parent for ref in model.components if ref.trainable} - {None}:
         return None
-    if model.is_retained:
-        blueprint = onward_blueprint(model, num_outputs=outputs, family=family, room=room)
+    room = Room.of(shop.preset, family, shop.objective)
+    blueprint = onward_blueprint(
+        model,
+        num_outputs=shop.task.output.size,
+        family=family,
+        room=room.enough(int(model.hyperparameters.get(family.vocabulary.depth, 0))),
+    )
     job = Job(
         blueprint=blueprint,
         hyperparameters=model.hyperparameters,

@@ -11,7 +11,7 @@ from functools import partial
 
 from mu2net_core.engine.child import DEAF, Job, Listener, Trained
 from mu2net_core.engine.cycle import cycle_of
-from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped, redraft
+from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped, onward
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored, stored_refit
 from mu2net_core.engine.workshop import Workshop
@@ -106,11 +106,10 @@ def refit(
     on_start: Callable[[int, int], None] = lambda _examples, _steps: None,
     on_steps: Callable[[int], None] = lambda _steps: None,
 ) -> Model | None:
-    """Returns a stored model trained anew, in as many steps, on validation examples, too; its components are stored.
+    """Returns a stored model trained on, in as many steps again, on validation examples, too; it is stored, as well.
 
-    From what it was made from; or, if it was retained before, from where it is.
-    That is how scikit-learn's searches end, and AutoGluon's ``refit_full``. None where a loss is not finite, where
-    there are more examples than memory for two splits, and where what the model was made from is gone.
+    Searches of scikit-learn and AutoGluon's ``refit_full`` end so, too, but begin anew. None where a loss is not finite,
+    where there are more examples than memory for two splits, and where nobody knows how long it was trained.
 
     Args:
         shop: of its task.
@@ -121,7 +120,7 @@ def refit(
     """
     model, family, training = member.model, shop.programs.family, shop.preset.training
     input_spec, data = family.input(model.architecture.config, model.hyperparameters), shop.data.pooled()
-    again = redraft(shop, model, find)
+    again = onward(shop, model, find)
     if again is None or not data.fits(input_spec):
         return None
     job, steps = again

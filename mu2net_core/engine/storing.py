@@ -93,17 +93,14 @@ def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
 
 
 def stored_refit(shop: Workshop, member: Member, blueprint: Blueprint, trained: Trained) -> Model:
-    """Returns what a model became that was trained anew, its components stored; of validations it says what it did.
-
-    One that was trained on from where it was, as a retained one is, was not merged with anything once more.
-    """
+    """Returns what a model became that was trained on, its components stored; of validations it says what it did."""
     provenance = shop.provenance
     return replace(
         member.model,
         components=_store(shop, blueprint, trained),
         parent=member.id,
         mutations=(Mutation(name=REFIT),),
-        merges=None if member.model.is_retained else member.model.merges,
+        merges=None,
         test_quality=None,
         device_kind=provenance["device"],
         versions={name: version for name, version in provenance.items() if name != "device"},

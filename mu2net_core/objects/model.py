@@ -25,7 +25,7 @@ __all__ = [
 Hyperparameter = bool | int | float | str
 
 REFIT = "refit"
-"""The mutation of a model that is its parent trained anew, on validation examples, too."""
+"""The mutation of a model that is its parent trained on, on validation examples, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ class Model:
 
     @property
     def refit_of(self) -> str | None:
-        """The model that this one is trained anew from, as it was, but on validation examples, too; None if it is none.
+        """The model that this one is, trained on, on validation examples, too; None if it is no refit.
 
         What it says of validations is that model's: they would tell nothing of this one.
         """

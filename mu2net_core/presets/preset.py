@@ -34,10 +34,10 @@ class TrainingConfig:
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
             of a new task of classes, so that it rather begins from those that suit it; 0 tries none.
-        refit_from: the first iteration of a task whose best model, where it is new, is trained once more as it was, on
-            validation examples, too: that is the one which is used, and children are still made from the one that did
-            not see them; 1 is every iteration, 0 none. No task has refits whose validation examples are fewer than a
-            twentieth of its training examples.
+        refit_from: the first iteration of a task in the end of which the best model, if it was not before, is trained
+            on, on validation examples, too: that is the one which is used, and children are still made from the one
+            that did not see them; 1 is every iteration, 0 none. No task has refits whose validation examples are fewer
+            than a twentieth of its training examples.
         method: what plans generations: the papers' method, random search, tpe, or one that another package offers.
     """
 
@@ -67,7 +67,7 @@ class TrainingConfig:
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
     def refits(self, task: Task, iteration: int) -> bool:
-        """Returns whether the best model of an iteration on ``task`` is trained once more, if it is new."""
+        """Returns whether the best model of an iteration on ``task`` is trained on, if it was not before."""
         more, examples = (task.splits[split].num_examples for split in ("validation", "train"))
         return 0 < self.refit_from <= iteration and more >= _LEAST_MORE * examples
 
@@ -80,7 +80,7 @@ def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit_fro
         batch_size: examples per step.
         validations: training cycles per child. The best of several on few examples is often only the luckiest, and
             before the last the learning rate is still high.
-        refit_from: the first iteration whose best model learns from validation examples, too, in the end; 0 is none.
+        refit_from: the first iteration in the end of which the best model learns from validation examples, too.
     """
     return TrainingConfig(
         generations=3,

@@ -24,7 +24,7 @@ __all__ = ["Published", "Refit", "move_head", "publish"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refit:
-    """A winner trained anew on validation examples, too: its manifest, its test included, and when that began."""
+    """A winner trained on, on validation examples, too: its manifest, its test included, and when that began."""
 
     model: Model
     started_at: str
@@ -215,7 +215,7 @@ def _refitted(context: Context, commit: Commit, commit_id: str, refit: Refit, mo
         agent=commit.agent,
         started_at=refit.started_at,
         finished_at=context.timestamp(),
-        message=f"iteration {commit.iteration}: trained anew on validation examples, too, test {test:.2%}",
+        message=f"iteration {commit.iteration}: trained on, on validation examples, too, test {test:.2%}",
     )
 
 

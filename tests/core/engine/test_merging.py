@@ -9,7 +9,6 @@ import pytest
 
 from mu2net_core.engine.beginning import begun_layer
 from mu2net_core.engine.drafting import Draft, bring_sources, draft_all
-from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.generation import refit, train_generation
 from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.errors import CorruptObjectError
@@ -113,24 +112,17 @@ def test_its_model_tells_both_sources_and_what_taught_either(bench: Workbench, p
 
 
 @pytest.mark.parametrize("weight", [0.25, 1.0], ids=["merged", "taken over"])
-def test_it_is_trained_anew_from_both_to_the_bit(bench: Workbench, plan_of, lines, monkeypatch, weight: float) -> None:
-    root, mine, theirs = lines
+def test_trained_on_it_is_merged_with_nothing_once_more(bench: Workbench, plan_of, lines, weight: float) -> None:
+    _root, mine, theirs = lines
     child = evolved(bench, "a", plan_of(mine, merges=merging(lines, weight=weight)), system_of(lines))
     source, operation = (mine, "merge") if weight < 1 else (theirs, "cross")
     ref = child.model.component("block_0")
     assert (ref.operation, ref.trainable, ref.parent) == (operation, True, source.model.component("block_0").id)
     assert child.model.merges
-    monkeypatch.setattr(TaskData, "pooled", lambda self: self)
-    models, shop = {one.id: one.model for one in lines}, bench.workshop("a")
-    new = replace(child, model=replace(child.model, test_quality=None))
-    again = refit(shop, new, models.get)
-    assert again is not None
-    assert (again.components, again.merges) == (child.model.components, child.model.merges)
-    onward = refit(shop, child, models.get)  # it was retained
+    onward = refit(bench.workshop("a"), child, {one.id: one.model for one in lines}.get)
     assert onward is not None
-    assert (onward.component("block_0").operation, onward.merges) == ("clone", None)
-    assert refit(shop, new, {one.id: one.model for one in (root, mine)}.get) is None
-    assert refit(shop, new, {one.id: one.model for one in (root, theirs)}.get) is None
+    made = onward.component("block_0")
+    assert (made.operation, made.parent, onward.merges) == ("clone", ref.id, None)
 
 
 def test_who_may_read_it_was_allowed_to_read_both(bench: Workbench, plan_of) -> None:
