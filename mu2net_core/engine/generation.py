@@ -108,7 +108,7 @@ def refit(
 ) -> Model | None:
     """Returns a stored model trained on, in as many steps again, on validation examples, too; it is stored, as well.
 
-    Searches of scikit-learn and AutoGluon's ``refit_full`` end so, too, but begin anew. None where a loss is not finite,
+    Searches of scikit-learn and AutoGluon's ``refit_full`` end so, but begin anew. None where a loss is not finite,
     where there are more examples than memory for two splits, and where nobody knows how long it was trained.
 
     Args:
