@@ -34,10 +34,9 @@ class TrainingConfig:
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
             of a new task of classes, so that it rather begins from those that suit it; 0 tries none.
-        refit_from: the first iteration of a task in the end of which the best model, if it was not before, is trained
-            on, on validation examples, too: that is the one which is used, and children are still made from the one
-            that did not see them; 1 is every iteration, 0 none. No task has refits whose validation examples are fewer
-            than a twentieth of its training examples.
+        refit_from: the first iteration of a task in the end of which the best model is trained on, on validation
+            examples, too, if they are a twentieth of the others or more: that is the one which is used, and children
+            are still made from the one that did not see them; 1 is every iteration, 0 none.
         method: what plans generations: the papers' method, random search, tpe, or one that another package offers.
     """
 
