@@ -41,7 +41,7 @@ def _task_lines(task: TaskPlan) -> Iterator[str]:
     if task.refits:
         last = "the last iteration" if task.refits == 1 else f"each of the last {task.refits} iterations"
         which = "" if task.refits == task.iterations else f" of {last}"
-        yield f"  the best one{which} is trained once more in the end, on validation examples, too"
+        yield f"  the best one{which} is trained on in the end, on validation examples, too, if it was not before"
     own = ["its own model"] if task.own_model else []
     models = [
         *own,

@@ -21,7 +21,7 @@ __all__ = [
     "num_params",
     "onward_blueprint",
     "provisional_ref",
-    "taught_itself",
+    "steps_of_its_own",
 ]
 
 
@@ -106,21 +106,19 @@ def onward_blueprint(
     return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
 
 
-def taught_itself(model: Model, known: Mapping[str, ComponentRef]) -> Training:
-    """Returns what a stored model was trained with itself, as its layers tell that were not merged.
+def steps_of_its_own(model: Model, known: Mapping[str, ComponentRef]) -> int:
+    """Returns in how many steps a stored model was trained itself, as its layers tell that were not merged.
 
     Args:
         model: as it is stored.
-        known: components by id, those that it was made from among them.
+        known: components by id, those that these layers began as among them.
     """
-    none, task = Training(steps=0, examples=0), model.task or ""
-    found = [none]
+    none, task, found = Training(steps=0, examples=0), model.task or "", [0]
     for ref in model.components:
         if ref.trainable and ref.name not in (model.merges or {}):
             before = none if ref.parent is None else known[ref.parent].training.get(task, none)
-            after = ref.training.get(task, none)
-            found.append(Training(steps=after.steps - before.steps, examples=after.examples - before.examples))
-    return max(found, key=lambda one: one.steps)
+            found.append(ref.training.get(task, none).steps - before.steps)
+    return max(found)
 
 
 def _assembled(

@@ -12,7 +12,7 @@ from mu2net_core.engine.blueprint import (
     lineage,
     onward_blueprint,
     provisional_ref,
-    taught_itself,
+    steps_of_its_own,
 )
 from mu2net_core.engine.child import Job
 from mu2net_core.engine.fitting import check_adaptable, check_component
@@ -114,14 +114,18 @@ def onward(shop: Workshop, model: Model, find: Callable[[str], Model | None]) ->
         model: as it is stored.
         find: returns the manifest of a model that it descends from, None if it is gone.
     """
+    merged = model.merges or {}
+    needed = {ref.parent for ref in model.components if ref.trainable and ref.name not in merged} - {None}
     known, line, seen = dict[str, ComponentRef](), [model], set[str]()
     for one in line:  # grows while it is walked
+        if needed <= known.keys():
+            break
         known |= {ref.id: ref for ref in one.components}
         fresh = [oid for oid in one.sources if oid not in seen]
         seen.update(fresh)
         line += filter(None, map(find, fresh))
     family = shop.programs.family
-    if model.seed is None or not known.keys() >= {ref.parent for ref in model.components if ref.trainable} - {None}:
+    if model.seed is None or not needed <= known.keys():
         return None
     room = Room.of(shop.preset, family, shop.objective)
     blueprint = onward_blueprint(
@@ -137,7 +141,7 @@ def onward(shop: Workshop, model: Model, find: Callable[[str], Model | None]) ->
         adaptive=_is_adaptive(shop, blueprint, model.hyperparameters),
         worth_keeping=lambda _quality: True,
     )
-    return job, taught_itself(model, known).steps
+    return job, steps_of_its_own(model, known)
 
 
 def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:

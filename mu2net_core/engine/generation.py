@@ -108,6 +108,8 @@ def refit(
 ) -> Model | None:
     """Returns a stored model trained on, in as many steps again, on validation examples, too; it is stored, as well.
 
+    In no more steps than a child has now, and with a schedule of its own over them.
+
     Searches of scikit-learn and AutoGluon's ``refit_full`` end so, but begin anew. None where a loss is not finite,
     where there are more examples than memory for two splits, and where nobody knows how long it was trained.
 
@@ -125,10 +127,13 @@ def refit(
         return None
     job, steps = again
     cycle = cycle_of(shop.data.num_examples["train"], training, parts=shop.programs.layout.batch_parts)
-    training = replace(training, batch_size=cycle.batch, min_steps=cycle.steps, samples_cap=cycle.examples)
+    cycles = min(max(steps // cycle.steps, 1), training.validations)  # a manifest may say that it took for ever
+    training = replace(
+        training, batch_size=cycle.batch, min_steps=cycle.steps, samples_cap=cycle.examples, validations=cycles
+    )
     pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
     bring_sources(shop, job.blueprint.layers)
-    trainer, seed, cycles = pooled.trainer(input_spec), derive_seed(job.seed, REFIT), max(steps // cycle.steps, 1)
+    trainer, seed = pooled.trainer(input_spec), derive_seed(job.seed, REFIT)
     listener = Listener(
         on_steps=lambda _child, number, done, _loss: on_steps(number * cycle.steps + done),
         on_cycle=lambda _child, number, _quality: on_steps((number + 1) * cycle.steps),

@@ -8,10 +8,10 @@ from itertools import islice
 from mu2net_core.engine import IterationState
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import basis_of
+from mu2net_core.repo.history import ancestry, basis_of
 from mu2net_core.search import Member, best, is_better
 
-__all__ = ["earlier_models", "retained_as", "winner_of"]
+__all__ = ["earlier_models", "retained_as", "was_refit", "winner_of"]
 
 _MOST_COMMITS = 256
 
@@ -30,6 +30,12 @@ def earlier_models(repo: Repository, base: str) -> Iterator[tuple[str, Model]]:
             model = repo.objects.model(commit.model)
             if model.refit_of is None:
                 yield commit.model, model
+
+
+def was_refit(repo: Repository, base: str, model_id: str) -> bool:
+    """Returns whether the history of the commit ``base`` has a refit of a model, where a reset left it behind, too."""
+    commits = islice(ancestry(repo.objects, [base]), _MOST_COMMITS)
+    return any(repo.objects.commit(oid).refit_of == model_id for oid in commits)
 
 
 def winner_of(repo: Repository, state: IterationState, as_here: Callable[[Member], Member]) -> Member | None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.agent import AgentSpec
-from mu2net_core.api.evolving.lines import earlier_models
+from mu2net_core.api.evolving.lines import earlier_models, was_refit
 from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.api.evolving.remembered import remembered
 from mu2net_core.api.iterations.recorded import changed_settings, digest_of
@@ -29,7 +29,7 @@ from mu2net_core.engine import (
     measure,
     refit,
 )
-from mu2net_core.errors import Mu2netError
+from mu2net_core.errors import AccessDeniedError, CorruptObjectError, Mu2netError, NotFoundError, StorageError
 from mu2net_core.events import Compiled, Compiling, Event, RefitStarted, RefitStepsFinished
 from mu2net_core.nn import family_named
 from mu2net_core.objectives import objective_of
@@ -185,16 +185,34 @@ class Runner:
     ) -> tuple[Model, Measured] | None:
         """Returns the refit of an iteration's best model, and what it is worth on the test split.
 
-        None where none is wanted; where the task keeps its refit, or a model of another preset; and as ``engine.refit``
-        says.
+        None where none is wanted; where the model is one of another preset, or was refit before, also if somebody went
+        back to it since; and as ``engine.refit`` says. What is missing to refit a model that was there before is told:
+        the iteration does without.
         """
         if not self.preset.training.refits(head.task, state.iteration):
             return None
+        if not winner.model.is_retained:
+            return self._refit(head, winner, workshop, workspace, state, on_event)
+        is_anothers = winner.id != head.model_id or all(member.id != winner.id for member in state.population.members)
+        if is_anothers or head.refit is not None or was_refit(self.repo, state.base, winner.id):
+            return None
+        kept = Member(id=winner.id, model=winner.manifest)
+        try:
+            return self._refit(head, kept, workshop, workspace, state, on_event)
+        except (AccessDeniedError, CorruptObjectError, NotFoundError, StorageError) as exc:
+            self.context.warn(f"{state.task}: its model {winner.id[:10]} is not refit. {exc.message}")
+            return None
+
+    def _refit(
+        self,
+        head: Head,
+        winner: Member,
+        workshop: Workshop,
+        workspace: Workspace,
+        state: IterationState,
+        on_event: Callable[[Event], None],
+    ) -> tuple[Model, Measured] | None:
         members = {member.id: member for member in (*state.population.past, *state.population.members)}
-        if winner.model.is_retained:
-            if head.refit is not None or winner.id != head.model_id or winner.id not in members:
-                return None
-            winner = Member(id=winner.id, model=winner.manifest)
 
         def find(oid: str) -> Model | None:
             if oid in members:

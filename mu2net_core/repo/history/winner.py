@@ -59,9 +59,10 @@ def ancestry(manifests: Manifests, tips: Iterable[str], *, without: str | None =
 def winner(manifests: Manifests, sides: Sequence[str]) -> str:
     """Returns which of the commits ``sides`` has the model, and the definition of the task, that a merge keeps.
 
-    The best score wins; of equal ones the newer, then the one of the smaller id. Where the sides were scored by
-    different rules, all are scored again, from the quality and the costs their manifests hold, by the rule of the
-    newest side. What layers cost is as it was when each side was scored: who shares them now differs from copy to copy.
+    The best score wins; of equal ones the newer, then the one of the smaller id; and a refit, whatever is newer, before
+    the model that it is one of, whose score it has. Where the sides were scored by different rules, all are scored
+    again, from the quality and the costs their manifests hold, by the rule of the newest side. What layers cost is as
+    it was when each side was scored: who shares them now differs from copy to copy.
 
     Raises:
         ConflictError: the scores do not compare, whatever one does.
@@ -70,7 +71,9 @@ def winner(manifests: Manifests, sides: Sequence[str]) -> str:
     _check_definitions(manifests, able)
     commits = {oid: manifests.commit(oid) for oid in able}
     scores = _scores(manifests, commits)
-    ranked = sorted(able)  # the sort below is stable: ties go to the smaller id
+    refit = {manifests.model(commit.model).refit_of for commit in commits.values() if commit.model is not None}
+    ranked = sorted(oid for oid in able if commits[oid].model is None or commits[oid].model not in refit)
+    # the sort below is stable: ties go to the smaller id
     ranked.sort(key=lambda oid: (oid in scores, rank_key(scores.get(oid)), commits[oid].finished_at), reverse=True)
     return ranked[0]
 

@@ -25,7 +25,7 @@ from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.reset import reset
-from mu2net_core.errors import CorruptObjectError
+from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.events import Event, GenerationFinished, RefitStarted, RefitStepsFinished
 from mu2net_core.objects import Commit
 from mu2net_core.repo import Repository, load_system
@@ -208,6 +208,28 @@ def test_a_model_of_an_earlier_iteration_that_stays_the_best_is_trained_on(refit
     kept = commit.model
     refitting.evolve(repo, seed=3)
     assert head_commit(repo).model == kept  # once
+    reset(repo, refitting.context, "digits", "digits~2")
+    refitting.evolve(repo, seed=4)
+    assert head_commit(repo).model == raised  # nor after somebody went back
+
+
+def test_what_is_missing_to_refit_an_earlier_model_is_told_and_holds_nothing_up(
+    refitting, planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo, warned = planted.open(), list[str]()
+    planted.evolve(repo, seed=1)
+    head = load_system(repo).heads["digits"]
+    raised = repo.objects.put(replace(head.model, quality=1.0, score=1.0, validation_curve=(1.0,)))
+    repo.refs.append("digits", repo.objects.put(replace(head.commit, model=raised)), after=repo.refs.head("digits"))
+
+    def gone(*_given: object) -> None:
+        raise NotFoundError("The component 12345 is not here.")
+
+    monkeypatch.setattr("mu2net_core.api.evolving.runner.refit", gone)
+    told = replace(refitting, context=replace(refitting.context, warn=warned.append))
+    (result,) = told.evolve(repo, seed=2).iterations
+    assert (result.improved, result.model, head_commit(repo).iteration) == (False, raised, 2)
+    assert warned == [f"digits: its model {raised[:10]} is not refit. The component 12345 is not here."]
 
 
 def test_a_clone_has_both_and_goes_on_alike(refit, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from mu2net_core.data import Resident
 from mu2net_core.engine import refit
-from mu2net_core.engine.blueprint import taught_itself
+from mu2net_core.engine.blueprint import steps_of_its_own
 from mu2net_core.engine.child import Trained, Trainer
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.generation import train_generation
+from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
@@ -98,25 +99,24 @@ def test_a_model_is_trained_on_from_where_it_is_for_as_long_again(bench: Workben
             assert after == before
 
 
-def test_what_it_was_taught_itself_is_what_its_layers_have_beyond_what_they_began_with(
+def test_steps_of_its_own_are_what_its_layers_have_beyond_what_they_began_with(
     bench: Workbench, plan_of, system
 ) -> None:
     shop, root = bench.workshop(), bench.root()
     first = trained(shop, plan_of(root, clones=("block_0",)), system)
 
     def with_training(own: int, before: int) -> Model:
-        """Returns a model whose head began with so many steps; each step of its own has ten examples."""
-        had = {"a": Training(steps=before, examples=9 * before)}
+        """Returns a model whose head began with so many steps."""
+        had = {"a": Training(steps=before, examples=before)}
         known["before"] = replace(first.model.component("head"), id="before", training=had)
-        after = {**had, "a": Training(steps=before + own, examples=9 * before + 10 * own), "b": MANY}
+        after = {**had, "a": Training(steps=before + own, examples=before + own), "b": MANY}
         head = replace(first.model.component("head"), parent="before", training=after)
         frozen = replace(first.model.component("block_0"), trainable=False, training={"a": MANY, "b": MANY})
         return replace(first.model, components=(frozen, head))
 
     known = {ref.id: ref for ref in root.model.components}
-    assert taught_itself(first.model, known) == first.model.component("head").training["a"]
-    assert taught_itself(with_training(3, 0), known) == Training(steps=3, examples=30)
-    assert taught_itself(with_training(3, 7), known) == Training(steps=3, examples=30)
+    assert steps_of_its_own(first.model, known) == steps_of(first.model)
+    assert [steps_of_its_own(with_training(3, before), known) for before in (0, 7)] == [3, 3]
 
 
 def test_it_learns_from_validation_examples_in_as_many_steps_and_says_what_the_first_one_said(
@@ -184,6 +184,27 @@ def test_examples_come_in_an_order_of_its_own_and_it_is_told_of_how_many_and_how
         told.clear()
     assert seeds[0] == seeds[2] != seeds[1]
     assert children[0].model.seed not in seeds
+
+
+@pytest.mark.parametrize(("told", "cycles"), [(1, 1), (10**9, 2)], ids=["shorter than a child", "for ever"])
+def test_it_takes_no_longer_than_a_child_and_its_rate_falls_to_zero_in_the_end(
+    bench: Workbench, plan_of, system, monkeypatch, told: int, cycles: int
+) -> None:
+    shop, root, totals, begun = bench.workshop(), bench.root(), set[int](), list[int]()
+    child = trained(shop, plan_of(root), system)
+    each = {"a": Training(steps=told, examples=told)}
+    parts = [replace(ref, training=each) if ref.trainable else ref for ref in child.model.components]
+    claimed = Member(id=child.id, model=replace(child.model, components=tuple(parts)))
+    of = OptimizerSettings.of
+
+    def noted(hyperparameters: Mapping[str, Any], total: int) -> OptimizerSettings:
+        totals.add(total)
+        return of(hyperparameters, total)
+
+    monkeypatch.setattr(OptimizerSettings, "of", noted)
+    assert refit(shop, claimed, {root.id: root.model}.get, lambda _examples, steps: begun.append(steps)) is not None
+    assert shop.preset.training.validations == 2
+    assert begun == [*totals] == [cycles * 3]
 
 
 def test_there_is_none_where_it_cannot_be_done(bench: Workbench, plan_of, scripted, system) -> None:

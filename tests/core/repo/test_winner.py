@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu2net_core.objects import (
+    REFIT,
     Agent,
     Architecture,
     Commit,
     ComponentRef,
     Merge,
     Model,
+    Mutation,
     Scorer,
     Task,
     encode,
@@ -79,6 +81,14 @@ class Line:
         )
         return self._commit(parents, model=self.put(model), task_id=task_id)
 
+    def refit(self, head: str) -> str:
+        basis = self.commit(head).model
+        made = replace(self.model(basis), parent=basis, mutations=(Mutation(name=REFIT),))
+        return self._commit((head,), model=self.put(made), refit_of=basis)
+
+    def keep(self, head: str) -> str:
+        return self._commit((head,), model=self.commit(head).model)
+
     def reset(self, head: str, target: str) -> str:
         to = self.commit(target)
         return self._commit((head,), model=to.model, task_id=to.task_id, reset_to=target)
@@ -106,6 +116,15 @@ class Line:
 @pytest.fixture
 def line() -> Line:
     return Line()
+
+
+def test_a_refit_is_kept_before_the_model_that_it_is_one_of_whichever_is_newer(line: Line) -> None:
+    found = line.work(score=0.5)
+    refit = line.refit(found)
+    kept, other = line.keep(found), line.work(score=0.4)
+    for sides in ((refit, kept), (kept, refit), (other, kept, refit)):
+        assert line.commit(line.join(*sides)).model == line.commit(refit).model
+    assert line.kept(line.join(refit, line.work(found, score=0.6))) == 0.6
 
 
 class TestReset:
