@@ -189,29 +189,9 @@ class Runner:
         back to it since; and as ``engine.refit`` says. What is missing to refit a model that was there before is told:
         the iteration does without.
         """
-        if not self.preset.training.refits(head.task, state.iteration):
+        member = self._to_refit(head, winner, state)
+        if member is None:
             return None
-        if not winner.model.is_retained:
-            return self._refit(head, winner, workshop, workspace, state, on_event)
-        is_anothers = winner.id != head.model_id or all(member.id != winner.id for member in state.population.members)
-        if is_anothers or head.refit is not None or was_refit(self.repo, state.base, winner.id):
-            return None
-        kept = Member(id=winner.id, model=winner.manifest)
-        try:
-            return self._refit(head, kept, workshop, workspace, state, on_event)
-        except (AccessDeniedError, CorruptObjectError, NotFoundError, StorageError) as exc:
-            self.context.warn(f"{state.task}: its model {winner.id[:10]} is not refit. {exc.message}")
-            return None
-
-    def _refit(
-        self,
-        head: Head,
-        winner: Member,
-        workshop: Workshop,
-        workspace: Workspace,
-        state: IterationState,
-        on_event: Callable[[Event], None],
-    ) -> tuple[Model, Measured] | None:
         members = {member.id: member for member in (*state.population.past, *state.population.members)}
 
         def find(oid: str) -> Model | None:
@@ -225,11 +205,28 @@ class Runner:
         def on_steps(steps: int) -> None:
             on_event(RefitStepsFinished(task=state.task, iteration=state.iteration, steps=steps))
 
-        model = refit(workshop, winner, find, on_start, on_steps)
+        try:
+            model = refit(workshop, member, find, on_start, on_steps)
+        except (AccessDeniedError, CorruptObjectError, NotFoundError, StorageError) as exc:
+            if not winner.model.is_retained:
+                raise
+            self.context.warn(f"{state.task}: its model {winner.id[:10]} is not refit. {exc.message}")
+            return None
         if model is None:
             return None
         measured = self._quality(head, Member(id=winner.id, model=model), workspace, "test")
         return replace(model, test_quality=measured.quality), measured
+
+    def _to_refit(self, head: Head, winner: Member, state: IterationState) -> Member | None:
+        """Returns an iteration's best model, as it is stored if it was there before; None if it is not to be refit."""
+        if not self.preset.training.refits(head.task, state.iteration):
+            return None
+        if not winner.model.is_retained:
+            return winner
+        is_mine = winner.id == head.model_id and any(member.id == winner.id for member in state.population.members)
+        if not is_mine or head.refit is not None or was_refit(self.repo, state.base, winner.id):
+            return None
+        return Member(id=winner.id, model=winner.manifest)
 
     def _quality(
         self, head: Head, member: Member, workspace: Workspace, split: str, limit: int | None = None

@@ -48,6 +48,14 @@ def told_of(task: TaskPlan) -> list[str]:
     return list(plan_lines(EvolvePlan(tasks=(task,), **NOTHING)))
 
 
+def raise_model(repo: Repository) -> str:
+    """Makes the head's model one that no child is better than; returns its id."""
+    head = load_system(repo).heads["digits"]
+    raised = repo.objects.put(replace(head.model, quality=1.0, score=1.0, validation_curve=(1.0,)))
+    repo.refs.append("digits", repo.objects.put(replace(head.commit, model=raised)), after=repo.refs.head("digits"))
+    return raised
+
+
 def test_what_is_used_is_the_refit_and_what_children_are_made_from_is_what_was_validated(refitting) -> None:
     repo, told = refitting.open(), list[Event]()
     (first,) = refitting.evolve(repo, seed=1, on_event=told.append).iterations
@@ -186,9 +194,7 @@ def test_asked_to_end_in_the_last_generation_it_is_refit_and_others_hear_that_it
 def test_a_model_of_an_earlier_iteration_that_stays_the_best_is_trained_on(refitting, planted) -> None:
     repo = planted.open()
     planted.evolve(repo, seed=1)
-    head = load_system(repo).heads["digits"]
-    raised = repo.objects.put(replace(head.model, quality=1.0, score=1.0, validation_curve=(1.0,)))
-    repo.refs.append("digits", repo.objects.put(replace(head.commit, model=raised)), after=repo.refs.head("digits"))
+    raised = raise_model(repo)
     (result,) = refitting.evolve(repo, seed=2).iterations
     commit, validated = head_commit(repo), repo.objects.model(raised)
     assert (result.improved, commit.refit_of, result.model) == (False, raised, commit.model)
@@ -218,9 +224,7 @@ def test_what_is_missing_to_refit_an_earlier_model_is_told_and_holds_nothing_up(
 ) -> None:
     repo, warned = planted.open(), list[str]()
     planted.evolve(repo, seed=1)
-    head = load_system(repo).heads["digits"]
-    raised = repo.objects.put(replace(head.model, quality=1.0, score=1.0, validation_curve=(1.0,)))
-    repo.refs.append("digits", repo.objects.put(replace(head.commit, model=raised)), after=repo.refs.head("digits"))
+    raised = raise_model(repo)
 
     def gone(*_given: object) -> None:
         raise NotFoundError("The component 12345 is not here.")
